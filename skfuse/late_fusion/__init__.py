@@ -1,0 +1,18 @@
+"""Late fusion: one model per modality, combined by stacking or by a rule."""
+
+from skfuse.late_fusion._base import MissingFlagWarning, SkippedModalityWarning
+from skfuse.late_fusion._classifier import LateFusionClassifier
+from skfuse.late_fusion._linear import StandardizedLogisticCV, StandardizedRidgeCV
+from skfuse.late_fusion._pools import LinearPool, LogLinearPool
+from skfuse.late_fusion._regressor import LateFusionRegressor
+
+__all__ = [
+    "LateFusionClassifier",
+    "LateFusionRegressor",
+    "LinearPool",
+    "LogLinearPool",
+    "MissingFlagWarning",
+    "SkippedModalityWarning",
+    "StandardizedLogisticCV",
+    "StandardizedRidgeCV",
+]
