@@ -34,7 +34,7 @@ class SkippedModalityWarning(UserWarning):
 class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     """Fit one estimator per modality on who has it, and keep what each predicts out of fold."""
 
-    _parameter_constraints: dict = {  # noqa: RUF012
+    _parameter_constraints: dict = {
         "estimators": [dict, HasMethods(["fit", "predict"]), None],
         "modalities": [dict, None],
         "final_estimator": [HasMethods(["fit", "predict"]), None],
@@ -43,7 +43,7 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
-    __metadata_request__fit = {"groups": True}  # noqa: RUF012
+    __metadata_request__fit = {"groups": True}
     _classifier = False
     _rules_out_of_fold = frozenset()
 

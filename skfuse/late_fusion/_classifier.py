@@ -122,7 +122,7 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
     (200, 3)
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012
+    _parameter_constraints: dict = {
         **BaseLateFusion._parameter_constraints,
         "combine": [StrOptions({*FIXED_RULES, *LEARNED_RULES})],
         "calibrate": [StrOptions({"sigmoid", "isotonic"}), None],

@@ -23,8 +23,8 @@ _VARIANCES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 class _StandardizedLinear(BaseEstimator):
     """What the classifier and the regressor share: one block in, missing cells at the mean."""
 
-    _parameter_constraints = {"score_variances": ["array-like"], "random_state": ["random_state"]}  # noqa: RUF012
-    __metadata_request__fit = {"groups": True, "sample_weight": True}  # noqa: RUF012
+    _parameter_constraints = {"score_variances": ["array-like"], "random_state": ["random_state"]}
+    __metadata_request__fit = {"groups": True, "sample_weight": True}
 
     def _validate(self, X, reset):
         X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")

@@ -83,7 +83,7 @@ class LateFusionRegressor(RegressorMixin, BaseLateFusion):
     True
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012
+    _parameter_constraints: dict = {
         **BaseLateFusion._parameter_constraints,
         "combine": [StrOptions({*FIXED_RULES, *LEARNED_RULES})],
     }

@@ -1,0 +1,179 @@
+"""The registry of strategies: every approach to fusion that is compared, as an ordinary estimator.
+
+A strategy names its estimator by an import string, so that listing strategies loads no method family, and no family
+needs to know of the registry.
+"""
+
+import importlib
+from dataclasses import dataclass, field
+
+from skfuse.modalities import resolve_modalities
+
+#: Where a strategy stands: a floor, one modality, early fusion (one model on all columns) or late fusion.
+FAMILIES = ("baseline", "single", "early", "late")
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """One approach to fusion.
+
+    Parameters
+    ----------
+    name : str
+        Short name, as in tables and on the command line.
+    family : {"baseline", "single", "early", "late"}
+        Where it stands.
+    description : str
+        One sentence for a reader of the report.
+    classifier, regressor : str or None
+        Import string ``"package.module:Class"`` for each task; None where the strategy does not serve it.
+    parameters : dict
+        Constructor parameters, set before any data are seen.
+    per_modality : bool
+        Whether there is one such strategy for each modality, called ``name:<modality>``.
+
+    Examples
+    --------
+    >>> from skfuse.evaluation import strategies
+    >>> strategies.REGISTRY["late-mean"].make("classification")
+    LateFusionClassifier(combine='mean')
+    """
+
+    name: str
+    family: str
+    description: str
+    classifier: str | None
+    regressor: str | None
+    parameters: dict = field(default_factory=dict)
+    per_modality: bool = False
+
+    def make(self, task, **parameters):
+        """Make the unfitted estimator.
+
+        Parameters
+        ----------
+        task : {"classification", "regression"}
+            What is predicted.
+        **parameters : dict
+            Parameters beyond the registered ones; those that the estimator does not have are an error.
+
+        Returns
+        -------
+        estimator : estimator
+        """
+        path = {"classification": self.classifier, "regression": self.regressor}[task]
+        if path is None:
+            raise ValueError(f"Strategy {self.name!r} does not serve {task}.")
+        module, _, name = path.partition(":")
+        return getattr(importlib.import_module(module), name)(**self.parameters | parameters)
+
+
+_LATE = {
+    "classifier": "skfuse.late_fusion:LateFusionClassifier",
+    "regressor": "skfuse.late_fusion:LateFusionRegressor",
+}
+
+REGISTRY = {
+    strategy.name: strategy
+    for strategy in (
+        Strategy(
+            "prevalence",
+            "baseline",
+            "No predictor: the share of each class, or the mean.",
+            "sklearn.dummy:DummyClassifier",
+            "sklearn.dummy:DummyRegressor",
+        ),
+        Strategy(
+            "single",
+            "single",
+            "One modality alone; who lacks it gets the prior.",
+            **_LATE,
+            parameters={"combine": "mean"},
+            per_modality=True,
+        ),
+        Strategy(
+            "best-single",
+            "single",
+            "The single modality that does best out of fold, chosen inside the training subjects.",
+            **_LATE,
+            parameters={"combine": "best"},
+        ),
+        Strategy(
+            "concatenation",
+            "early",
+            "All columns in one ridge-penalized linear model; missing cells at the mean.",
+            "skfuse.late_fusion:StandardizedLogisticCV",
+            "skfuse.late_fusion:StandardizedRidgeCV",
+        ),
+        Strategy(
+            "concatenation-boosting",
+            "early",
+            "All columns in gradient boosted trees that take missing cells as they are.",
+            "sklearn.ensemble:HistGradientBoostingClassifier",
+            "sklearn.ensemble:HistGradientBoostingRegressor",
+            # One thread: the comparison runs its folds in parallel, and a fixed seed makes them repeatable.
+            parameters={"random_state": 0},
+        ),
+        Strategy(
+            "late-mean",
+            "late",
+            "A model per modality; the mean of the predictions of the modalities that a subject has.",
+            **_LATE,
+            parameters={"combine": "mean"},
+        ),
+        Strategy(
+            "late-stack",
+            "late",
+            "A model per modality; non-negative weights learned out of fold.",
+            **_LATE,
+            parameters={"combine": "stack"},
+        ),
+    )
+}
+
+
+def make_strategies(X, *, task="classification", names="default"):
+    """Estimators to compare on a table, by name.
+
+    Parameters
+    ----------
+    X : data frame of shape (n_subjects, n_features)
+        Columns named ``<modality>__<feature>``.
+    task : {"classification", "regression"}
+        What is predicted.
+    names : "default" or sequence of str
+        Names in the registry; ``"single"`` stands for each modality, ``"single:mri"`` for one. ``"default"`` is all.
+
+    Returns
+    -------
+    estimators : dict of str to estimator
+        Unfitted, in the order of `names`.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown.
+
+    Examples
+    --------
+    >>> from skfuse.datasets import make_cohort
+    >>> from skfuse.evaluation import make_strategies
+    >>> list(make_strategies(make_cohort(50, random_state=0).X, names=["single", "late-mean"]))
+    ['single:mri', 'single:pet', 'single:clinical', 'late-mean']
+    """
+    columns = resolve_modalities(X)
+    chosen = {}
+    for name in REGISTRY if isinstance(names, str) and names == "default" else names:
+        base, _, modality = name.partition(":")
+        strategy = REGISTRY.get(base)
+        if strategy is None or (modality and (not strategy.per_modality or modality not in columns)):
+            known = [known for known in REGISTRY if not REGISTRY[known].per_modality]
+            raise ValueError(
+                f"There is no strategy {name!r}. Known are {known}, 'single' and {[f'single:{m}' for m in columns]}."
+            )
+        if not strategy.per_modality:
+            chosen[name] = strategy.make(task)
+            continue
+        for one in [modality] if modality else columns:
+            chosen[f"{base}:{one}"] = strategy.make(task, modalities={one: columns[one]})
+    return chosen

@@ -1,0 +1,48 @@
+import subprocess
+import sys
+
+import pytest
+from sklearn.base import is_classifier, is_regressor
+
+from skfuse.datasets import make_cohort
+from skfuse.evaluation import REGISTRY, make_strategies
+from skfuse.evaluation.strategies import FAMILIES
+from skfuse.modalities import NoModalityWarning
+
+
+@pytest.fixture(scope="module")
+def X():
+    return make_cohort(60, missing=0.3, random_state=0).X
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_every_strategy_is_an_estimator_of_its_task(X, task):
+    kind = is_classifier if task == "classification" else is_regressor
+    made = make_strategies(X, task=task)
+    assert [name for name in made if name.startswith("single:")] == ["single:mri", "single:pet", "single:clinical"]
+    assert all(kind(estimator) for estimator in made.values())
+
+
+def test_families_are_known():
+    assert {strategy.family for strategy in REGISTRY.values()} == set(FAMILIES)
+
+
+def test_a_single_strategy_sees_its_own_modality_only(X):
+    cohort = make_cohort(60, missing=0.3, random_state=0)
+    with pytest.warns(NoModalityWarning, match="10 of 60"):
+        model = make_strategies(X, names=["single:pet"])["single:pet"].fit(cohort.X, cohort.y)
+    changed = cohort.X.copy()
+    changed.loc[:, [c for c in changed if not c.startswith("pet__")]] = 7.0
+    assert (model.predict_proba(changed) == model.predict_proba(cohort.X)).all()
+
+
+@pytest.mark.parametrize("name", ["late-fusion", "single:fmri", "late-mean:mri"])
+def test_an_unknown_strategy_is_named_with_those_that_exist(X, name):
+    with pytest.raises(ValueError, match=r"There is no strategy .*Known are \['prevalence'"):
+        make_strategies(X, names=[name])
+
+
+def test_listing_the_registry_loads_no_family():
+    code = "import sys, skfuse.evaluation.strategies; print([m for m in sys.modules if m.startswith('skfuse.late')])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
