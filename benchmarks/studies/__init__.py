@@ -1,0 +1,1 @@
+"""Statistical studies: long simulations whose results are committed, and a reduced form of each for every day."""
