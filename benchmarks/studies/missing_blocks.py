@@ -128,7 +128,7 @@ def figures(scores):
             (cells[[*rules, *OPTIONS]].max(axis=1) - cells["stack"]).mean()
         ),
         "AUC lost by the default to the rule that is best on average": _round(
-            (cells[rules].mean().max() - cells["stack"].mean())
+            cells[rules].mean().max() - cells["stack"].mean()
         ),
         "rule that is best on average": cells[rules].mean().idxmax(),
         "cells": len(cells),

@@ -1,6 +1,7 @@
 """What late fusion of classes and of a continuous target share: one split, one model per modality, out of fold."""
 
 import warnings
+from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
@@ -15,11 +16,17 @@ from sklearn.utils.metadata_routing import (
     get_routing_for_object,
     process_routing,
 )
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    has_fit_parameter,
+)
 
 from skfuse._validation import HasMethods, StrOptions
 from skfuse.late_fusion._rules import share_weights
-from skfuse.late_fusion._splits import inner_splits
+from skfuse.late_fusion._splits import inner_splits, names_rows
 from skfuse.modalities import ModalityEstimatorsMixin, NoModalityWarning, validate_table
 
 
@@ -35,9 +42,9 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
     """Fit one estimator per modality on who has it, and keep what each predicts out of fold."""
 
     _parameter_constraints: dict = {
-        "estimators": [dict, HasMethods(["fit", "predict"]), None],
+        "estimators": [dict, HasMethods(["fit"]), None],  # predict may appear after fit only (StackingClassifier)
         "modalities": [dict, None],
-        "final_estimator": [HasMethods(["fit", "predict"]), None],
+        "final_estimator": [HasMethods(["fit"]), None],
         "cv": ["cv_object"],
         "missing": [StrOptions({"skip", "impute", "indicator"})],
         "n_jobs": [Integral, None],
@@ -62,12 +69,14 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
         for name, estimator in inner.items():
             if hasattr(estimator, "fit"):
                 router.add(**{name: estimator}, method_mapping=mapping)
+        if hasattr(self.final_estimator, "fit"):
+            router.add(final_estimator=self.final_estimator, method_mapping=mapping)
         if hasattr(self.cv, "get_metadata_routing"):
             router.add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
         return router
 
     def _fit_params(self, sample_weight, groups):
-        """Keyword arguments of ``fit`` for an inner estimator, by modality."""
+        """Keyword arguments of ``fit`` for the estimator of a modality, or for ``"final_estimator"``."""
         if get_config()["enable_metadata_routing"]:
             given = {"sample_weight": sample_weight, "groups": groups}
             given = {name: value for name, value in given.items() if value is not None}
@@ -76,7 +85,7 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
         return lambda name, estimator: _supported(name, estimator, sample_weight, groups)
 
     def _routed(self, routed, name, estimator, given):
-        key = name if isinstance(self.estimators, dict) else "estimator"
+        key = name if isinstance(self.estimators, dict) or name == "final_estimator" else "estimator"
         if key in routed:
             return dict(routed[key].fit)
         # The default of a modality without an entry: it requests both.
@@ -107,10 +116,17 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
                 raise ValueError(
                     f"The estimator of modality {name!r} must have a method `fit`, or be 'drop', got {estimator!r}."
                 )
+            self._refuse_other_kind(f"The estimator of modality {name!r}", estimator)
             chosen[name] = estimator
         if not chosen:
             raise ValueError("Every modality is left out by 'drop'; keep at least one.")
         return chosen
+
+    def _refuse_other_kind(self, label, estimator):
+        """A regressor among classifiers would fail late and obscurely, a classifier among regressors silently."""
+        wanted, other = ("classifier", "regressor") if self._classifier else ("regressor", "classifier")
+        if hasattr(estimator, "__sklearn_tags__") and get_tags(estimator).estimator_type == other:
+            raise ValueError(f"{label} must be a {wanted}, got {type(estimator).__name__}, which is a {other}.")
 
     def _fit_base(self, X, y, sample_weight, groups):
         """Everything up to the combination; returns what the combination is learned from."""
@@ -118,17 +134,17 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
         table = validate_table(self, X, reset=True, fusion=True)
         y = self._validate_target(table, y)
         check_consistent_length(table.X, y, groups)
+        inner = self._inner_estimators()
         blank = np.empty((len(y), 1))
         data = Bunch(
             y=y,
             weights=_check_sample_weight(sample_weight, blank, dtype=np.float64, ensure_non_negative=True),
-            groups=None if groups is None else np.asarray(groups),
-            kept=self._subjects(table),
+            groups=None if groups is None else _checked_groups(groups),
         )
-        inner = self._inner_estimators()
+        data.kept = self._subjects(table, inner, data.weights)
         data.labels = self._encode(data)
         data.folds = self._folds(data) if self._needs_out_of_fold() else []
-        fit_params = self._fit_params(sample_weight, groups)
+        data.fit_params = self._fit_params(None if sample_weight is None else data.weights, data.groups)
         usable = self._usable(table, inner, data)
         context = self._init_callback_context(max_subtasks=len(usable)).call_on_fit_task_begin(estimator=self, X=X, y=y)
         self.estimators_, self.out_of_fold_ = {}, None
@@ -136,15 +152,15 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
             self.out_of_fold_ = np.full((len(y), len(usable), *self._output_shape()), np.nan)
         for position, name in enumerate(usable):
             task = context.subcontext(task_name=f"modality {name}").call_on_fit_task_begin(estimator=self)
-            self._fit_modality(table, name, position, inner[name], data, fit_params(name, inner[name]))
+            self._fit_modality(table, name, position, inner[name], data)
             task.call_on_fit_task_end(estimator=self)
         self._fit_combination(data)
         self._set_modality_weights()
         context.call_on_fit_task_end(estimator=self)
 
-    def _fit_modality(self, table, name, position, estimator, data, params):
+    def _fit_modality(self, table, name, position, estimator, data):
         """Fit one modality on all who have it, and predict each fold by a model that has not seen it."""
-        block = table.block(name)
+        block, params = table.block(name), data.fit_params(name, estimator)
         has = data.kept & table.present_in(name)
         jobs = [(np.flatnonzero(has), None), *self._usable_folds(data, has)]
         predict = self._predictor()
@@ -153,16 +169,27 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
                 self._prepared(estimator, data.labels[train], data.groups, train),
                 block if len(train) == len(block) else block[train],
                 data.y[train],
-                {key: np.asarray(value)[train] for key, value in params.items()},
+                {key: value[train] for key, value in params.items()},
                 None if test is None else block[test],
                 predict,
                 name,
+                self._features(name),
             )
             for train, test in jobs
         )
-        self.estimators_[name] = results[0][0]
-        for (_, test), (_, predicted) in zip(jobs[1:], results[1:], strict=True):
+        self.estimators_[name] = results[0]
+        for (_, test), predicted in zip(jobs[1:], results[1:], strict=True):
             self.out_of_fold_[test, position] = predicted
+
+    def _features(self, name):
+        """Names of the columns of a modality, or their positions in an array."""
+        names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
+        return names[self.modalities_[name]]
+
+    def _final_params(self, data, rows):
+        """Keyword arguments of ``fit`` for the final estimator."""
+        params = data.fit_params("final_estimator", self.final_estimator)
+        return {key: value[rows] for key, value in params.items()}
 
     def _needs_out_of_fold(self):
         return self.combine in self._rules_out_of_fold
@@ -176,17 +203,21 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
                 folds.append((train, test))
         return folds
 
-    def _subjects(self, table):
-        kept = table.present.any(axis=1)
-        if not kept.any():
-            raise ValueError("No subject has any modality: every value of X is missing.")
-        if not kept.all():
+    def _subjects(self, table, inner, weights):
+        """Who takes part: subjects with a modality that is used, and with a weight."""
+        has_some = np.any([table.present_in(name) for name in inner], axis=0)
+        if not has_some.any():
+            raise ValueError(f"No subject has any modality: every value of {list(inner)} is missing.")
+        if not has_some.all():
             warnings.warn(
-                f"{(~kept).sum()} of {len(kept)} subjects have no modality at all and are left out of fit. Predictions "
-                "for such subjects are the prior.",
+                f"{(~has_some).sum()} of {len(has_some)} subjects have no modality at all and are left out of fit. "
+                "Predictions for such subjects are the prior.",
                 NoModalityWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
+        kept = has_some & (weights > 0)
+        if not kept.any():
+            raise ValueError("Every subject who has a modality has sample_weight 0.")
         return kept
 
     def _usable(self, table, inner, data):
@@ -205,7 +236,7 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
             warnings.warn(
                 f"Modalities left out of the fusion ({reasons}). See `skipped_modalities_`.",
                 SkippedModalityWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
         usable = [name for name in inner if name not in skipped]
         if not usable:
@@ -214,6 +245,10 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
 
     def _folds(self, data):
         """One split of the subjects for all modalities, as indices of rows of X."""
+        if names_rows(self.cv):
+            blank, given = np.zeros((len(data.y), 1)), {"random_state": None, "classifier": self._classifier}
+            folds = inner_splits(self.cv, blank, data.labels, data.groups, **given)
+            return [(train[data.kept[train]], test[data.kept[test]]) for train, test in folds]
         rows = np.flatnonzero(data.kept)
         within = None if data.groups is None else data.groups[rows]
         labels, blank = data.labels[rows], np.zeros((len(rows), 1))
@@ -234,6 +269,7 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
             raise ValueError(
                 f"`final_estimator` belongs to combine='stack', got combine={self.combine!r}. Leave it out or stack."
             )
+        self._refuse_other_kind("`final_estimator`", self.final_estimator)
         if self.missing != "skip" and not stacking:
             raise ValueError(
                 f"missing={self.missing!r} belongs to combine='stack', got combine={self.combine!r}, which combines "
@@ -244,7 +280,7 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
                 "missing='indicator' lets the model predict from who lacks a modality. Where scanners, sites or "
                 "protocols decide who is measured, that is a shortcut which does not hold elsewhere.",
                 MissingFlagWarning,
-                stacklevel=4,
+                stacklevel=6,
             )
 
     # Predict --------------------------------------------------------------------------------------------------------
@@ -258,7 +294,9 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
         for position, (name, estimator) in enumerate(self.estimators_.items()):
             block, has = table.block(name), table.present_in(name)
             if has.any():
-                out[has, position] = predict(estimator, block if has.all() else block[has])
+                rows = block if has.all() else block[has]
+                with _explained(name, estimator, self._features(name), rows):
+                    out[has, position] = predict(estimator, rows)
         return out
 
     def _known_weights(self):
@@ -300,6 +338,33 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
         return all(get_tags(estimator).input_tags.allow_nan for estimator in known)
 
 
+def refuse_missing_target(y):
+    """Raise an error that counts the subjects whose target is missing."""
+    values = np.asarray(y)
+    if values.dtype.kind == "f":
+        missing = np.isnan(values)
+    elif values.dtype.kind == "O":
+        missing = np.array([cell is None or type(cell).__name__ == "NAType" or cell != cell for cell in values.flat])
+    else:
+        return
+    if missing.any():
+        raise ValueError(
+            f"Input y contains NaN: the target is missing for {missing.sum()} of {len(values)} subjects, the first in "
+            f"row {missing.argmax()}. Leave these subjects out of X and y."
+        )
+
+
+def _checked_groups(groups):
+    groups = column_or_1d(groups)
+    missing = [row for row, group in enumerate(groups.tolist()) if group is None or group != group]
+    if missing:
+        raise ValueError(
+            f"`groups` is missing for {len(missing)} subjects, the first in row {missing[0]}. Give each of them a "
+            "group, or leave them out."
+        )
+    return groups
+
+
 def _supported(name, estimator, sample_weight, groups):
     """Without metadata routing: weights to every estimator (an error where it takes none), groups to who takes them."""
     params = {}
@@ -310,31 +375,39 @@ def _supported(name, estimator, sample_weight, groups):
         elif last is not None and has_fit_parameter(last[1], "sample_weight"):
             params[f"{last[0]}__sample_weight"] = sample_weight
         else:
+            label = "The final_estimator" if name == "final_estimator" else f"The estimator of modality {name!r}"
             raise TypeError(
-                f"The estimator of modality {name!r}, {type(estimator).__name__}, takes no sample_weight. Leave the "
-                "weights out, or choose an estimator that takes them."
+                f"{label}, {type(estimator).__name__}, takes no sample_weight. Leave the weights out, or choose an "
+                "estimator that takes them."
             )
     if groups is not None and has_fit_parameter(estimator, "groups"):
         params["groups"] = groups
     return params
 
 
-def _fit_and_predict(estimator, X, y, params, X_test, predict, name):
-    """Fit on the training rows of a block; predict the held-out rows where there are any."""
-    try:
+def _fit_and_predict(estimator, X, y, params, X_test, predict, name, features):
+    """Fit on the training rows of a block; return the estimator, or its prediction of the held-out rows if any."""
+    with _explained(name, estimator, features, X):
         estimator.fit(X, y, **params)
+    if X_test is None:
+        return estimator
+    with _explained(name, estimator, features, X_test):
+        return predict(estimator, X_test)
+
+
+@contextmanager
+def _explained(name, estimator, features, X):
+    """An error of a user's own estimator, with the modality and, for missing cells, their columns and the cure."""
+    try:
+        yield
     except ValueError as error:
-        raise ValueError(_explain(error, name, estimator)) from error
-    return estimator, None if X_test is None else predict(estimator, X_test)
-
-
-def _explain(error, name, estimator):
-    """An error of a user's own estimator, with the modality and, for missing cells, the cure."""
-    message = f"Modality {name!r}: {type(estimator).__name__} failed: {error}"
-    if "NaN" in str(error):
-        message += (
-            "\nSubjects who lack the modality were left out; what remains are single missing cells. Put an imputer in "
-            f"front: estimators={{{name!r}: make_pipeline(SimpleImputer(keep_empty_features=True), ...)}}, or use the "
-            "default estimator, which tolerates them."
-        )
-    return message
+        message = f"Modality {name!r}: {type(estimator).__name__} failed: {error}"
+        gone = features[np.isnan(X).any(axis=0)].tolist() if "NaN" in str(error) else []
+        if gone:
+            message += (
+                "\nSubjects who lack the modality are left out; what remains are single missing cells, in columns "
+                f"{gone[:5]}{f' and {len(gone) - 5} others' if len(gone) > 5 else ''}. Put an imputer in front: "
+                f"estimators={{{name!r}: make_pipeline(SimpleImputer(keep_empty_features=True), ...)}}, or use the "
+                "default estimator, which tolerates them."
+            )
+        raise ValueError(message) from error

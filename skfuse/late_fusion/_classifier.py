@@ -11,11 +11,11 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d, has_fit_parameter
+from sklearn.utils.validation import column_or_1d
 
 from skfuse._validation import StrOptions, _fit_context
 from skfuse.late_fusion import _rules
-from skfuse.late_fusion._base import BaseLateFusion
+from skfuse.late_fusion._base import BaseLateFusion, refuse_missing_target
 from skfuse.late_fusion._conditional import ConditionalMean
 from skfuse.late_fusion._linear import StandardizedLogisticCV
 from skfuse.late_fusion._pools import LogLinearPool
@@ -166,7 +166,7 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
         y : array-like of shape (n_subjects,)
             Classes.
         sample_weight : array-like of shape (n_subjects,) or None
-            Weight of each subject, in the classifiers and in the combination.
+            Weight of each subject, in the classifiers and in the combination; 0 leaves a subject out.
         groups : array-like of shape (n_subjects,) or None
             Subjects of one group stay on one side of every split.
 
@@ -185,6 +185,7 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
     def _validate_target(self, table, y):
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        refuse_missing_target(y)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         return y
@@ -194,7 +195,10 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
         encoder = LabelEncoder().fit(data.y[data.kept])
         self.classes_ = encoder.classes_
         if len(self.classes_) < 2:
-            raise ValueError(f"A classifier needs 2 classes, but y holds one class only: {self.classes_[0]!r}.")
+            raise ValueError(
+                "A classifier needs 2 classes, but y holds one class only among the subjects who take part (with a "
+                f"modality, and a weight above 0): {self.classes_.tolist()[0]!r}."
+            )
         labels = np.full(len(data.y), -1)
         labels[data.kept] = encoder.transform(data.y[data.kept])
         share = np.bincount(labels[data.kept], data.weights[data.kept], minlength=len(self.classes_))
@@ -212,8 +216,10 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
 
     def _prepared(self, estimator, labels, groups, rows):
         """A clone to be fitted; calibrated by folds of its own training subjects where that is asked for or needed."""
-        method = self.calibrate
-        if method is None and not hasattr(estimator, "predict_proba"):
+        return self._calibrated(estimator, self.calibrate, labels, groups, rows)
+
+    def _calibrated(self, estimator, method, labels, groups, rows):
+        if method is None and not hasattr(estimator, "predict_proba") and hasattr(estimator, "decision_function"):
             method = "sigmoid"
         if method is None:
             return clone(estimator)
@@ -223,8 +229,9 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
         folds = inner_splits(5, blank, labels, within, random_state=self.random_state, classifier=True)
         if not folds:
             raise ValueError(
-                f"{type(estimator).__name__} must be calibrated, but a class has one subject with this modality in "
-                "training, so nothing can be held out. Choose an estimator with predict_proba and calibrate=None."
+                f"{type(estimator).__name__} must be calibrated, but a class has one subject (or group) with this "
+                "modality in training, so nothing can be held out. Choose an estimator with predict_proba and "
+                "calibrate=None."
             )
         return CalibratedClassifierCV(clone(estimator), method=method, cv=folds, ensemble=False)
 
@@ -236,7 +243,7 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
             rows = np.flatnonzero(~np.isnan(self.out_of_fold_[:, :, 0]).all(axis=1))
             held, labels, subject = self.out_of_fold_[rows], data.labels[rows], data.weights[rows]
             if self.combine == "stack":
-                weights = self._fit_stack(held, labels, subject)
+                weights = self._fit_stack(held, data, rows)
             elif self.combine == "rank":
                 self._reference = [np.sort(block[~np.isnan(block[:, 0])], axis=0) for block in held.swapaxes(0, 1)]
                 self.final_estimator_ = LogLinearPool().fit(self._ranks(held), labels, subject, self.class_prior_)
@@ -248,8 +255,9 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
                     weights = (np.arange(len(weights)) == weights.argmax()).astype(np.float64)
         self._rule_weights = weights
 
-    def _fit_stack(self, held, labels, subject):
+    def _fit_stack(self, held, data, rows):
         """Fit the pool or the user's final estimator; return the weights of the modalities, None where unknown."""
+        labels, subject = data.labels[rows], data.weights[rows]
         if self.missing == "impute":
             self._imputer = ConditionalMean().fit(self._log_odds(held), subject)
         if self.final_estimator is None:
@@ -257,10 +265,8 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
             self.final_estimator_ = LogLinearPool().fit(evidence, labels, subject, self.class_prior_, flags)
             return self.final_estimator_.coef_
         features = self._final_features(held)
-        params = {}
-        if not np.allclose(subject, subject[0]) and has_fit_parameter(self.final_estimator, "sample_weight"):
-            params["sample_weight"] = subject
-        self.final_estimator_ = clone(self.final_estimator).fit(features, self.classes_[labels], **params)
+        final = self._calibrated(self.final_estimator, None, labels, data.groups, rows)
+        self.final_estimator_ = final.fit(features, self.classes_[labels], **self._final_params(data, rows))
         size = getattr(self.final_estimator_, "coef_", getattr(self.final_estimator_, "feature_importances_", None))
         if size is None:
             return None
@@ -386,11 +392,15 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
         scores : ndarray of shape (n_subjects,) or (n_subjects, n_classes)
         """
         probabilities = self._predict_base(X)
-        if self.final_estimator is not None:
-            return self.final_estimator_.decision_function(self._final_features(probabilities))
-        scores = self.final_estimator_.decision_scores(*self._evidence(probabilities))
-        scores[~_rules.present_in(probabilities).any(axis=1)] = np.log(np.clip(self.class_prior_, _rules.FLOOR, None))
-        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+        if self.final_estimator is None:
+            scores = self.final_estimator_.decision_scores(*self._evidence(probabilities))
+            scores = scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+        else:
+            scores = self.final_estimator_.decision_function(self._final_features(probabilities))
+        prior = np.log(np.clip(self.class_prior_, _rules.FLOOR, None))
+        none = ~_rules.present_in(probabilities).any(axis=1)
+        scores[none] = prior[1] - prior[0] if len(self.classes_) == 2 else prior
+        return scores
 
     def predict_proba_by_modality(self, X):
         """Probability of each class as each modality alone sees it.
@@ -441,6 +451,11 @@ def aligned_probabilities(estimator, X, classes, prior):
     -------
     probability : ndarray of shape (n_subjects, n_classes)
     """
+    if not hasattr(estimator, "predict_proba"):
+        raise ValueError(
+            f"{type(estimator).__name__} has neither predict_proba nor a decision_function that could be calibrated. "
+            "Choose options that give probabilities (such as voting='soft'), or another classifier."
+        )
     given = estimator.predict_proba(X)
     if len(estimator.classes_) == len(classes):
         return given

@@ -134,7 +134,8 @@ class StandardizedLogisticCV(ClassifierMixin, _StandardizedLinear):
         encoder = LabelEncoder().fit(y)
         self.classes_ = encoder.classes_
         if len(self.classes_) < 2:
-            raise ValueError(f"A classifier needs 2 classes, but y holds one class only: {self.classes_[0]!r}.")
+            only = self.classes_.tolist()[0]
+            raise ValueError(f"A classifier needs 2 classes, but y holds one class only: {only!r}.")
         labels = encoder.transform(y)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         axes = PrincipalAxes(X, weights)
@@ -254,7 +255,7 @@ class StandardizedRidgeCV(RegressorMixin, _StandardizedLinear):
     >>> from skfuse.late_fusion import StandardizedRidgeCV
     >>> X, y = load_diabetes(return_X_y=True)
     >>> round(StandardizedRidgeCV().fit(X, y).score(X, y), 2)
-    0.51
+    0.52
     """
 
     def __init__(self, *, score_variances=_VARIANCES, random_state=None):

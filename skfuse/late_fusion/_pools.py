@@ -169,20 +169,22 @@ class LinearPool:
         wanted[:n_modalities] = MEAN_PENALTY * variance / n_modalities  # the mean weight is pulled towards 1
         normal = (design * weights[:, None]).T @ design + pull
         moment = design.T @ (weights * target) + wanted
-        # Quadratic with bounds on few parameters: scale to unit diagonal, then solve by bounded descent.
+        # Quadratic with bounds on few parameters: scale to unit diagonal and unit gradient, so that the unit of the
+        # target does not matter, then solve by bounded descent.
         size = np.sqrt(np.maximum(np.diag(normal), np.finfo(np.float64).tiny))
         normal, moment = normal / np.outer(size, size), moment / size
         bounds = [(0.0, None)] * n_modalities + [(None, None)] * (design.shape[1] - n_modalities)
-        scale = max(1.0, np.abs(moment).max())
+        scale = max(np.abs(moment).max(), np.finfo(np.float64).tiny)
+        moment = moment / scale
         found = minimize(
-            lambda v: ((0.5 * v @ normal @ v - moment @ v) / scale, (normal @ v - moment) / scale),
+            lambda v: (0.5 * v @ normal @ v - moment @ v, normal @ v - moment),
             np.zeros(design.shape[1]),
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
             options={"maxiter": 5000, "ftol": 1e-15, "gtol": 1e-11},
         )
-        solution = found.x / size
+        solution = found.x * scale / size
         self.coef_ = solution[:n_modalities]
         self.intercept_ = center + solution[n_modalities]
         self.flag_coef_ = solution[n_modalities + 1 :]

@@ -4,10 +4,10 @@ import numpy as np
 from sklearn.base import RegressorMixin, clone
 from sklearn.callback import with_callbacks
 from sklearn.utils import check_array, get_tags
-from sklearn.utils.validation import column_or_1d, has_fit_parameter
+from sklearn.utils.validation import column_or_1d
 
 from skfuse._validation import StrOptions, _fit_context
-from skfuse.late_fusion._base import BaseLateFusion
+from skfuse.late_fusion._base import BaseLateFusion, refuse_missing_target
 from skfuse.late_fusion._conditional import ConditionalMean
 from skfuse.late_fusion._linear import StandardizedRidgeCV
 from skfuse.late_fusion._pools import LinearPool
@@ -123,7 +123,7 @@ class LateFusionRegressor(RegressorMixin, BaseLateFusion):
         y : array-like of shape (n_subjects,)
             Target.
         sample_weight : array-like of shape (n_subjects,) or None
-            Weight of each subject, in the regressors and in the combination.
+            Weight of each subject, in the regressors and in the combination; 0 leaves a subject out.
         groups : array-like of shape (n_subjects,) or None
             Subjects of one group stay on one side of every split.
 
@@ -142,6 +142,7 @@ class LateFusionRegressor(RegressorMixin, BaseLateFusion):
     def _validate_target(self, table, y):
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        refuse_missing_target(y)
         y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y", estimator=self)
         return column_or_1d(y, warn=True).astype(np.float64)
 
@@ -169,24 +170,23 @@ class LateFusionRegressor(RegressorMixin, BaseLateFusion):
             rows = np.flatnonzero(~np.isnan(self.out_of_fold_).all(axis=1))
             held, y, subject = self.out_of_fold_[rows] - self.target_mean_, data.y[rows], data.weights[rows]
             if self.combine == "stack":
-                weights = self._fit_stack(held, y, subject)
+                weights = self._fit_stack(held, data, rows)
             else:
                 weights = _gains(held, y - self.target_mean_, subject, among_present=self.combine == "gain")
                 if self.combine == "best":
                     weights = (np.arange(len(weights)) == weights.argmax()).astype(np.float64)
         self._rule_weights = weights
 
-    def _fit_stack(self, held, y, subject):
+    def _fit_stack(self, held, data, rows):
+        y, subject = data.y[rows], data.weights[rows]
         if self.missing == "impute":
             self._imputer = ConditionalMean().fit(held, subject)
         if self.final_estimator is None:
             evidence, flags = self._evidence(held)
             self.final_estimator_ = LinearPool().fit(evidence, y, subject, self.target_mean_, flags)
             return self.final_estimator_.coef_
-        params = {}
-        if not np.allclose(subject, subject[0]) and has_fit_parameter(self.final_estimator, "sample_weight"):
-            params["sample_weight"] = subject
-        self.final_estimator_ = clone(self.final_estimator).fit(self._final_features(held), y, **params)
+        final = clone(self.final_estimator)
+        self.final_estimator_ = final.fit(self._final_features(held), y, **self._final_params(data, rows))
         size = getattr(self.final_estimator_, "coef_", getattr(self.final_estimator_, "feature_importances_", None))
         return None if size is None else np.abs(np.ravel(size))[: held.shape[1]]
 

@@ -8,11 +8,13 @@ import numpy as np
 from scipy.special import log_softmax, softmax
 
 _CHUNK_BYTES = 1 << 25
+_LEAST_CHUNK_BYTES = 1 << 20
 
 
 def column_chunks(X):
-    """Slices of columns of about 32 MB each, so that no copy of a wide block is ever made."""
-    width = max(1, _CHUNK_BYTES // max(1, X.shape[0] * 8))
+    """Slices of columns, at most 32 MB as float64 and small beside `X`: no copy of a wide block is ever made."""
+    budget = min(_CHUNK_BYTES, max(_LEAST_CHUNK_BYTES, X.nbytes // 16))
+    width = max(1, budget // max(1, X.shape[0] * 8))
     for start in range(0, X.shape[1], width):
         yield slice(start, start + width)
 

@@ -1,7 +1,14 @@
 """Splits of the training subjects: stratified, by group, never asking more of a class than it has."""
 
 import numpy as np
-from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, check_cv
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    PredefinedSplit,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    check_cv,
+)
 
 
 def inner_splits(cv, X, y, groups, *, random_state, classifier):
@@ -9,9 +16,9 @@ def inner_splits(cv, X, y, groups, *, random_state, classifier):
 
     Parameters
     ----------
-    cv : int, splitter or iterable of (train, test)
+    cv : int, splitter, iterable of (train, test) or None
         An integer means stratified folds of a classifier, plain folds of a regressor, and folds of whole groups where
-        `groups` are given; never more folds than the smallest class has members, or than there are groups.
+        `groups` are given; never more folds than the smallest class has members, or than there are groups. None is 5.
     X : ndarray of shape (n_subjects, n_features)
         Only its length is used by most splitters.
     y : ndarray of shape (n_subjects,)
@@ -26,10 +33,16 @@ def inner_splits(cv, X, y, groups, *, random_state, classifier):
     Returns
     -------
     folds : list of (train, test)
-        Empty where no two folds can be made.
+        Empty where an integer `cv` cannot make two folds.
+
+    Raises
+    ------
+    ValueError
+        If a splitter cannot split these subjects, or a given split is not one of them.
     """
+    cv = 5 if cv is None else cv
     if not isinstance(cv, int | np.integer):
-        return list(check_cv(cv, y, classifier=classifier).split(X, y, groups))
+        return _given_splits(cv, X, y, groups, classifier)
     if cv < 2:
         raise ValueError(f"`cv` must be at least 2 folds, got {cv}.")
     limit = len(y) if not classifier else np.bincount(y)[np.bincount(y) > 0].min()
@@ -46,6 +59,46 @@ def inner_splits(cv, X, y, groups, *, random_state, classifier):
         kind = StratifiedGroupKFold if classifier else GroupKFold
     splitter = kind(n_splits, shuffle=shuffle, random_state=state)
     return [(train, test) for train, test in splitter.split(X, y, groups) if len(test) and len(train)]
+
+
+def names_rows(cv):
+    """Whether a `cv` names rows of the table given to fit, instead of splitting any subjects that it gets."""
+    return isinstance(cv, PredefinedSplit) or not (isinstance(cv, int | np.integer | None) or hasattr(cv, "split"))
+
+
+def _given_splits(cv, X, y, groups, classifier):
+    """Folds of a splitter or an iterable of the user, checked."""
+    try:
+        folds = list(check_cv(cv, y, classifier=classifier).split(X, y, groups))
+    except ValueError as error:
+        cure = "An integer `cv` adapts to the number of subjects, of the rarest class and of groups."
+        if groups is None and "groups" in str(error):
+            cure = (
+                "Give the groups of the subjects: fit(X, y, groups=site); in a cross-validation or a search with "
+                "params={'groups': site}, after sklearn.set_config(enable_metadata_routing=True)."
+            )
+        raise ValueError(f"`cv` = {cv} cannot split the {len(y)} training subjects: {error} {cure}") from error
+    if not folds:
+        raise ValueError("`cv` holds no split. An iterator is used up by one fit: give a list, or a splitter.")
+    return [_checked_fold(train, test, len(y)) for train, test in folds]
+
+
+def _checked_fold(train, test, n):
+    sides = []
+    for side in (train, test):
+        side = np.asarray(side)
+        side = np.flatnonzero(side) if side.dtype == bool else side.astype(np.intp)
+        if len(side) and (side.max() >= n or side.min() < 0):
+            raise ValueError(
+                f"`cv` names row {side.max() if side.max() >= n else side.min()}, but fit got {n} subjects. Given "
+                "splits belong to one table; where subjects are split again (nested cross-validation, a search), use "
+                "an integer or a splitter."
+            )
+        sides.append(side)
+    both = np.intersect1d(*sides)
+    if len(both):
+        raise ValueError(f"`cv` has {len(both)} subjects on both sides of one split, such as row {both[0]}.")
+    return tuple(sides)
 
 
 def _groups_of_rarest_class(y, groups):

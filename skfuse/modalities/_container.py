@@ -21,6 +21,10 @@ def frame_library(X):
 
 def column_names(X):
     """Names of the columns as a list of str, or None where there are none (arrays, integer names)."""
+    if frame_library(X) == "pandas" and not X.columns.is_unique:
+        twice = X.columns[X.columns.duplicated()].unique().tolist()
+        shown = f"{twice[:5]}{f', … {len(twice)} in all' if len(twice) > 5 else ''}"
+        raise ValueError(f"Column names appear more than once: {shown}. Rename or drop the copies.")
     names = _get_feature_names(X) if is_frame(X) else None
     return None if names is None else names.tolist()
 
@@ -50,9 +54,21 @@ def take_rows(X, rows):
 
 def as_table(X):
     """A frame as it is, anything else as a 2-D array of numbers; neither is searched for NaN here."""
-    if is_frame(X):
-        return X
-    return check_array(X, dtype="numeric", ensure_all_finite=False, ensure_min_samples=0)
+    return X if is_frame(X) else as_array(X, ensure_min_samples=0)
+
+
+def as_array(X, **checks):
+    """A 2-D array of numbers; `checks` go to scikit-learn's ``check_array``."""
+    if isinstance(X, np.ndarray) and X.dtype.kind == "O":
+        X = _without_na(X)
+    array = check_array(X, dtype="numeric", ensure_all_finite=False, **checks)
+    return _without_na(array).astype(np.float64) if array.dtype.kind == "O" else array  # lists with None
+
+
+def _without_na(objects):
+    """Objects with NaN in place of pandas.NA, which is no float."""
+    missing = np.array([type(cell).__name__ == "NAType" for cell in objects.flat], dtype=bool)
+    return np.where(missing.reshape(objects.shape), np.nan, objects) if missing.any() else objects
 
 
 def to_floats(block, label):
@@ -100,10 +116,10 @@ def _frame_to_floats(block, label):
                 pass  # named cell by cell below
     elif not any(dtype.is_temporal() for dtype in frame.schema.dtypes()):
         values = frame.to_numpy()
-        if values.dtype.kind == "f":
+        if values.dtype == np.float32 and all(dtype == nw.Float32 for dtype in frame.schema.dtypes()):
             return values
         try:
-            return values.astype(np.float64)
+            return values.astype(np.float64, copy=False)
         except (TypeError, ValueError):
             pass
     raise ValueError(_name_the_text(frame, label))

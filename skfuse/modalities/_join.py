@@ -114,8 +114,8 @@ def _indexed(pd, name, table, on):
     if not frame.index.is_unique:
         twice = frame.index[frame.index.duplicated()].unique().tolist()[:5]
         raise ValueError(
-            f"Table {name!r} holds subjects more than once: {twice}. Keep one row per subject (one visit, or the mean), "
-            "or make the visit part of the subject id."
+            f"Table {name!r} holds subjects more than once: {twice}. Keep one row per subject (one visit, or the "
+            "mean), or make the visit part of the subject id."
         )
     return frame
 
@@ -136,9 +136,9 @@ def _check_subjects(frames):
     for name, frame in others:
         if len(reference) and len(frame) and not reference.index.isin(frame.index).any():
             raise ValueError(
-                f"Tables {first!r} and {name!r} have no subject in common: ids look like {reference.index[:3].tolist()} "
-                f"and {frame.index[:3].tolist()}. Set the subject ids as index of both, as the same type "
-                "(frame.index = frame.index.astype(str))."
+                f"Tables {first!r} and {name!r} have no subject in common: ids look like "
+                f"{reference.index[:3].tolist()} and {frame.index[:3].tolist()}. Set the subject ids as index of both, "
+                "as the same type (frame.index = frame.index.astype(str))."
             )
 
 

@@ -11,6 +11,24 @@ def feature_name(modality, feature):
     """Name a feature ``<modality>__<feature>``, never prefixed twice.
 
     A further ``__`` inside the feature becomes ``_``, because a name with two prefixes would be ambiguous.
+
+    Parameters
+    ----------
+    modality : str
+        Name of the modality.
+    feature : str
+        Name of the feature, with or without the prefix.
+
+    Returns
+    -------
+    name : str
+        Name of the column.
+
+    Examples
+    --------
+    >>> from skfuse.modalities import feature_name
+    >>> feature_name("mri", "insula"), feature_name("mri", "mri__insula"), feature_name("mri", "pca__0")
+    ('mri__insula', 'mri__insula', 'mri__pca_0')
     """
     prefix = modality + SEPARATOR
     return prefix + feature.removeprefix(prefix).replace(SEPARATOR, "_")
@@ -21,6 +39,31 @@ class ModalityTransformerMixin:
 
     A class that changes the features of a block overrides ``_block_features_out``. The container rule itself is
     :meth:`Table.replace`, which a class calls in ``transform``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.base import BaseEstimator, TransformerMixin
+    >>> from skfuse.modalities import ModalityTransformerMixin, validate_table
+    >>> class Total(ModalityTransformerMixin, TransformerMixin, BaseEstimator):
+    ...     def __init__(self, modalities=None):
+    ...         self.modalities = modalities
+    ...
+    ...     def fit(self, X, y=None):
+    ...         validate_table(self, X, reset=True)
+    ...         return self
+    ...
+    ...     def transform(self, X):
+    ...         table = validate_table(self, X, reset=False)
+    ...         return table.replace({name: block.sum(axis=1, keepdims=True) for name, block in table.blocks()})
+    ...
+    ...     def _block_features_out(self, modality, features):
+    ...         return ["total"]
+    >>> X = pd.DataFrame({"mri__a": [1.0, None], "mri__b": [2.0, None], "pet__a": [5.0, 6.0], "site": ["x", "y"]})
+    >>> Total().fit_transform(X)
+       mri__total  pet__total site
+    0         3.0         5.0    x
+    1         NaN         6.0    y
     """
 
     def get_feature_names_out(self, input_features=None):
@@ -79,6 +122,18 @@ class ModalityEstimatorsMixin:
 
     ``_estimators_parameter`` names the constructor parameter that holds either a mapping from modality to estimator
     or one estimator for all.
+
+    Examples
+    --------
+    >>> from sklearn.base import BaseEstimator
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skfuse.modalities import ModalityEstimatorsMixin
+    >>> class Fusion(ModalityEstimatorsMixin, BaseEstimator):
+    ...     def __init__(self, estimators=None):
+    ...         self.estimators = estimators
+    >>> fusion = Fusion({"mri": LogisticRegression(), "pet": LogisticRegression()})
+    >>> fusion.set_params(mri__C=0.1, pet="drop")
+    Fusion(estimators={'mri': LogisticRegression(C=0.1), 'pet': 'drop'})
     """
 
     _estimators_parameter = "estimators"

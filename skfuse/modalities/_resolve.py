@@ -57,10 +57,7 @@ def resolve_modalities(X, modalities=None, *, reserved=()):
     """
     X = as_table(X)
     names = column_names(X)
-    if modalities is None:
-        columns = _by_prefix(names, n_columns(X))
-    else:
-        columns = _by_mapping(X, names, modalities)
+    columns = _by_prefix(names, n_columns(X)) if modalities is None else _by_mapping(X, names, modalities)
     for name in columns:
         _check_name(name, reserved)
     return columns
@@ -102,7 +99,6 @@ def _check_name(name, reserved):
 def _by_prefix(names, n):
     if names is None:
         return {UNNAMED: slice(0, n)}
-    _refuse_twice(names)
     prefixes, inner = {}, {}
     for position, name in enumerate(names):
         prefix, separator, feature = name.partition(SEPARATOR)
@@ -122,17 +118,6 @@ def _by_prefix(names, n):
     if not prefixes:
         return {UNNAMED: slice(0, n)}
     return {prefix: _compact(np.array(found)) for prefix, found in prefixes.items()}
-
-
-def _refuse_twice(names):
-    if len(set(names)) == len(names):
-        return
-    seen, twice = set(), []
-    for name in names:
-        if name in seen:
-            twice.append(name)
-        seen.add(name)
-    raise ValueError(f"Column names appear more than once: {_shorten(twice)}. Rename or drop the copies.")
 
 
 def _refuse_traps(prefixes, inner, names):
@@ -170,8 +155,6 @@ def _by_mapping(X, names, modalities):
         )
     if not modalities:
         raise ValueError("`modalities` is an empty mapping. Name at least one modality, or use None to read prefixes.")
-    if names is not None:
-        _refuse_twice(names)
     # A dict look-up: sklearn's own resolver of names takes quadratic time.
     index = None if names is None else {name: position for position, name in enumerate(names)}
     resolved = {name: _select(X, names, index, name, selector) for name, selector in modalities.items()}
@@ -203,6 +186,8 @@ def _select(X, names, index, name, selector):
 
 def _from_slice(selector, index, name, n):
     if isinstance(selector.start, str) or isinstance(selector.stop, str):
+        if not all(isinstance(end, str | None) for end in (selector.start, selector.stop)):
+            raise ValueError(f"Modality {name!r} mixes kinds of columns: {selector}. Give two names or two positions.")
         start = 0 if selector.start is None else _from_list([selector.start], index, None, name, n)[0]
         stop = n if selector.stop is None else _from_list([selector.stop], index, None, name, n)[0] + 1
         return np.arange(start, stop, selector.step or 1)

@@ -71,13 +71,14 @@ class _RowKeyTransformer(ModalityTransformerMixin, TransformerMixin, BaseEstimat
         if np.any(keys[present] < 0) or (n_rows is not None and np.any(rows >= n_rows)):
             raise ValueError(
                 f"Row keys of modality {self.key_modality_!r} must lie between 0 and {n_rows - 1 if n_rows else '…'}, "
-                f"got {np.nanmin(keys):.0f} to {np.nanmax(keys):.0f}. Do the table and the data belong together?"
+                f"got {np.nanmin(keys):.0f} to {np.nanmax(keys):.0f}. Do the table and the data belong together, and "
+                "is the key column unscaled?"
             )
         return rows
 
     def _look_up(self, keys, present):
         index = {_plain(key): row for row, key in enumerate(np.asarray(self.ids, dtype=object).ravel())}
-        unknown = [key for key in keys[present] if _plain(key) not in index]
+        unknown = list(dict.fromkeys(key for key in keys[present] if _plain(key) not in index))
         if unknown:
             raise ValueError(
                 f"Ids {unknown[:3]} of modality {self.key_modality_!r} are not among the `ids` of the data "

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from skfuse._validation import _get_output_config, _num_samples
 from skfuse.modalities._container import (
+    as_array,
     as_table,
     column_names,
     frame_library,
@@ -15,6 +16,7 @@ from skfuse.modalities._container import (
     is_frame,
     n_columns,
     take_columns,
+    take_rows,
     to_floats,
 )
 from skfuse.modalities._imputed import warn_if_imputed
@@ -25,14 +27,28 @@ from skfuse.modalities._warnings import SingleModalityWarning
 class Table:
     """One table of subjects whose modalities are known; made by :func:`validate_table`.
 
-    Attributes
+    Parameters
     ----------
     X : data frame or ndarray of shape (n_subjects, n_features)
         The table as the user gave it.
     modalities : dict of str to slice or ndarray of int
         Positions of the columns of each modality.
+    estimator : estimator instance or None
+        Whose names and container :meth:`replace` follows.
+
+    Attributes
+    ----------
     present : ndarray of shape (n_subjects, n_modalities), dtype bool
         Who has which modality; in the order of `modalities`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skfuse.modalities import Table, resolve_modalities
+    >>> X = pd.DataFrame({"mri__a": [1.0, None], "pet__a": [3.0, 4.0]})
+    >>> table = Table(X, resolve_modalities(X))
+    >>> {name: block.ravel().tolist() for name, block in table.blocks()}
+    {'mri': [1.0, nan], 'pet': [3.0, 4.0]}
     """
 
     def __init__(self, X, modalities, estimator=None):
@@ -53,9 +69,10 @@ class Table:
         """Values of one modality: a float array (n_subjects, n_features), missing values as NaN."""
         return to_floats(self.native_block(name), _label(name, self.modalities))
 
-    def native_block(self, name):
-        """Columns of one modality in the user's container, text and categories included."""
-        return take_columns(self.X, self.modalities[name])
+    def native_block(self, name, rows=None):
+        """Columns of one modality in the user's container, text and categories included; `rows` by position."""
+        block = take_columns(self.X, self.modalities[name])
+        return block if rows is None else take_rows(block, rows)
 
     def blocks(self):
         """Yield (name, values) per modality, converted one at a time."""
@@ -146,11 +163,22 @@ def validate_table(estimator, X, *, reset, fusion=False):
     ------
     ValueError
         If the modalities cannot be resolved, or the columns differ from those seen in fit.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skfuse.modalities import validate_table
+    >>> from skfuse.preprocessing import ModalityScaler
+    >>> estimator = ModalityScaler()
+    >>> table = validate_table(estimator, pd.DataFrame({"mri__a": [1.0, 2.0], "site": ["x", "y"]}), reset=True)
+    >>> table.names, estimator.modalities_, estimator.n_features_in_
+    (['mri'], {'mri': slice(0, 1, None)}, 2)
     """
     if not is_frame(X):
         X = _checked_array(estimator, X)
     elif _num_samples(X) == 0 or n_columns(X) == 0:
         check_array(np.empty((_num_samples(X), n_columns(X))), estimator=estimator)
+    column_names(X)  # refuses names that appear twice
     try:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     except ValueError as error:
@@ -175,9 +203,7 @@ def _checked_array(estimator, X):
             f"{type(estimator).__name__} takes data frames and NumPy arrays, got {type(X).__module__}."
             f"{type(X).__name__}. Convert it with X.cpu().numpy() or numpy.asarray(X)."
         )
-    return check_array(
-        X, dtype="numeric", ensure_all_finite=False, estimator=estimator if tags else None, input_name="X"
-    )
+    return as_array(X, estimator=estimator if tags else None, input_name="X")
 
 
 def _cure_of_columns(estimator):

@@ -1,0 +1,13 @@
+"""Run every study in full (hours), or with ``--reduced`` a short form of each: ``python -m benchmarks.studies``."""
+
+import argparse
+
+from benchmarks.studies import missing_blocks, permuted_labels
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--reduced", action="store_true", help="a short form that writes no results")
+parser.add_argument("--jobs", type=int, default=2)
+arguments = vars(parser.parse_args())
+for study in (permuted_labels, missing_blocks):
+    print(f"\n== {study.__doc__.splitlines()[0]}", flush=True)
+    study.main(**arguments)

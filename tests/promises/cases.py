@@ -1,0 +1,125 @@
+"""Public estimators of skfuse, and what a promise needs to try one."""
+
+import importlib
+import inspect
+import pkgutil
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+
+import numpy as np
+from sklearn.base import is_regressor
+
+import skfuse
+from promises.tables import numbers
+
+
+@cache
+def public_classes():
+    """Public classes by their path without ``skfuse.``; a module with an underscore in front is private."""
+    found = {}
+    for info in pkgutil.walk_packages(skfuse.__path__, prefix="skfuse."):
+        if any(part.startswith("_") for part in info.name.split(".")):
+            continue
+        module = importlib.import_module(info.name)
+        for name in getattr(module, "__all__", vars(module)):
+            value = getattr(module, name)
+            public = hasattr(module, "__all__") or getattr(value, "__module__", None) == info.name
+            if inspect.isclass(value) and public and not name.startswith("_") and value not in found:
+                found[value] = f"{info.name.removeprefix('skfuse.')}.{name}"
+    return {path: value for value, path in found.items()}
+
+
+@contextmanager
+def documented_warnings_ignored():
+    """Without the warnings that skfuse defines; all others stay errors."""
+    with warnings.catch_warnings():
+        for value in public_classes().values():
+            if issubclass(value, Warning):
+                warnings.simplefilter("ignore", value)
+        yield
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What estimators of one kind take.
+
+    `sample` makes a table with its targets; `without` has the promises that the kind cannot keep, and why.
+    """
+
+    sample: Callable
+    without: Mapping = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One public class: what it is built with, and where it may differ from its kind."""
+
+    kind: Kind
+    params: Mapping = field(default_factory=dict)  # for the tables of the kind
+    checked: Mapping = field(default_factory=dict)  # for scikit-learn's own checks
+    expected: Mapping = field(default_factory=dict)  # failures of those: regular expression → reason
+    search: tuple = ({}, {})  # parameters and the grid over them
+    refusing: Mapping = field(default_factory=dict)  # parameters with an inner estimator that refuses NaN
+    variants: tuple = ({},)  # parameters that edge tables are tried with
+    without: Mapping = field(default_factory=dict)  # promise → why this class cannot keep it
+
+    @property
+    def exempt(self):
+        """Promises that are not tried, with reasons."""
+        return {**self.kind.without, **self.without}
+
+
+class Case:
+    """One class with samples of its kind; what is costly is made once."""
+
+    def __init__(self, cls, entry):
+        self.cls = cls
+        self.entry = entry
+
+    def make(self, **params):
+        return self.cls(**{**self.entry.params, **params})
+
+    def has(self, parameter):
+        return parameter in self.cls._get_param_names()
+
+    @property
+    def predicts(self):
+        return hasattr(self.cls, "predict")
+
+    @property
+    def transforms(self):
+        return hasattr(self.cls, "transform")
+
+    def sample(self, n=90, **options):
+        return self.entry.kind.sample(n, **options)
+
+    def target(self, sample):
+        return sample.target if is_regressor(self.make()) else sample.labels
+
+    @cached_property
+    def standard(self):
+        """The table of 90 subjects that most promises are tried on."""
+        return self.sample()
+
+    @cached_property
+    def fitted(self):
+        """Fitted on the standard table; not to be changed."""
+        return self.fit(self.standard)
+
+    def fit(self, sample, **params):
+        return self.make(**params).fit(sample.X, self.target(sample))
+
+    def output(self, estimator, X):
+        """Probabilities, predictions or transformed numbers as one float array."""
+        if hasattr(estimator, "predict_proba"):
+            return estimator.predict_proba(X)
+        return estimator.predict(X) if hasattr(estimator, "predict") else numbers(estimator.transform(X))
+
+
+def assert_close(actual, desired, rtol=1e-7):
+    """Equal up to rounding, relative to the largest number of the array; NaN equals NaN."""
+    size = np.nanmax(np.abs(desired), initial=0.0)
+    np.testing.assert_allclose(actual, desired, rtol=rtol, atol=rtol * size)

@@ -1,0 +1,205 @@
+"""Every public class with `fit` keeps the promises that all estimators of skfuse make, or its entry says why not.
+
+A new class gets an entry in `TABLE`; the promises themselves are in the package `promises` beside this file.
+"""
+
+import pytest
+from promises import conventions, edges, independence, learning, missing, tools
+from promises.cases import Case, Entry, Kind, public_classes
+from promises.tables import MODALITIES, VOXELS, one_block, row_keys, three_modalities
+from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+PROMISES = {
+    function.__name__: function
+    for function in (
+        conventions.keyword_only_after_modalities,
+        conventions.random_state_and_n_jobs_where_they_apply,
+        conventions.fitted_attributes,
+        conventions.checks_of_scikit_learn,
+        tools.clones_and_parameters,
+        tools.pipeline_and_cross_validation,
+        tools.nested_search,
+        tools.containers,
+        tools.set_output,
+        tools.pickled,
+        tools.saved_with_skops,
+        tools.metadata_routing,
+        independence.untouched_by_test_subjects,
+        independence.independent_of_batch_mates,
+        independence.independent_of_order_in_fit,
+        independence.independent_of_n_jobs,
+        independence.repeated_bit_for_bit,
+        missing.missing_is_handled,
+        missing.missing_is_refused_by_name,
+        missing.infinite_is_refused_by_name,
+        missing.nobody_is_kept_or_left_out,
+        edges.edge_tables_give_a_result_or_a_clear_error,
+        edges.memory_layout_changes_nothing,
+        edges.strange_parameters_are_refused,
+        learning.chance_for_permuted_labels,
+        learning.progress_is_reported,
+    )
+}
+
+NO_TABLE_OUT = {"set_output": "returns predictions, not a table"}
+NO_LABELS = {
+    "chance_for_permuted_labels": "predicts nothing",
+    "metadata_routing": "learns from X alone, one subject as much as another",
+    "progress_is_reported": "one pass over the table",
+}
+NO_INNER = {"missing_is_refused_by_name": "has no inner estimator"}
+ONE_PROCESS = {"independent_of_n_jobs": "has nothing to do in parallel"}
+ONE_BLOCK = "sees one block and knows no modalities"
+
+PREDICTOR = Kind(
+    three_modalities,
+    {
+        **NO_TABLE_OUT,
+        "independent_of_order_in_fit": "folds follow the order of the subjects unless `random_state` shuffles them",
+    },
+)
+LEARNER = Kind(
+    one_block,
+    {
+        **NO_TABLE_OUT,
+        **NO_INNER,
+        **ONE_PROCESS,
+        "nobody_is_kept_or_left_out": ONE_BLOCK,
+        "strange_parameters_are_refused": ONE_BLOCK,
+        "progress_is_reported": "one short fit, a task of the fusion that holds it",
+    },
+)
+TRANSFORMER = Kind(three_modalities, {**NO_LABELS, **NO_INNER, **ONE_PROCESS})
+ROW_KEYS = Kind(row_keys, {**NO_LABELS, **NO_INNER, **ONE_PROCESS})
+#: Array in, array out, without `get_params`: a part of late fusion that is public for its documentation.
+ARRAY_HELPER = Kind(None, dict.fromkeys(PROMISES, "a function of arrays with a state, not an estimator of a table"))
+
+REPEATED_SUBJECTS = "a subject who is repeated, not weighted, falls into several folds, as in LogisticRegressionCV"
+NO_KEYS = "the checks pass random numbers as row keys"
+
+
+def learner(final):
+    """A pipeline that takes missing cells, with a parameter worth a search."""
+    return make_pipeline(SimpleImputer(keep_empty_features=True), final)
+
+
+QUICK_CLASSIFIER = learner(LogisticRegression())
+
+TABLE = {
+    "late_fusion.LateFusionClassifier": Entry(
+        PREDICTOR,
+        {"modalities": MODALITIES},
+        expected={"^check_sample_weight_equivalence_on_dense_data": REPEATED_SUBJECTS},
+        search=(
+            {"estimators": {"mri": learner(LogisticRegression()), "pet": learner(LogisticRegression())}},
+            {"mri__logisticregression__C": [0.1, 1.0], "pet": ["drop"]},
+        ),
+        refusing={"estimators": LogisticRegression()},
+        variants=(
+            {},
+            *({"missing": way, "cv": 2, "estimators": QUICK_CLASSIFIER} for way in ("impute", "indicator")),
+            {"final_estimator": LogisticRegression(), "cv": 2, "estimators": QUICK_CLASSIFIER},
+            {"calibrate": "sigmoid", "cv": 2, "estimators": QUICK_CLASSIFIER},
+            *(
+                {"combine": rule, "estimators": QUICK_CLASSIFIER}
+                for rule in ("mean", "median", "product", "max", "vote")
+            ),
+            *(
+                {"combine": rule, "cv": 2, "estimators": QUICK_CLASSIFIER}
+                for rule in ("rank", "gain", "confidence", "dempster-shafer", "best")
+            ),
+        ),
+    ),
+    "late_fusion.LateFusionRegressor": Entry(
+        PREDICTOR,
+        {"modalities": MODALITIES},
+        expected={"^check_sample_weight_equivalence_on_dense_data": REPEATED_SUBJECTS},
+        search=(
+            {"estimators": {"mri": learner(Ridge()), "pet": learner(Ridge())}},
+            {"mri__ridge__alpha": [0.1, 1.0], "pet": ["drop"]},
+        ),
+        refusing={"estimators": Ridge()},
+        variants=(
+            {},
+            {"missing": "impute"},
+            {"missing": "indicator"},
+            {"final_estimator": Ridge()},
+            *({"combine": rule} for rule in ("mean", "median", "gain", "best")),
+        ),
+    ),
+    "late_fusion.StandardizedLogisticCV": Entry(LEARNER, search=({}, {"score_variances": [[0.1], [0.1, 1.0]]})),
+    "late_fusion.StandardizedRidgeCV": Entry(
+        LEARNER,
+        expected={"^check_sample_weight_equivalence_on_dense_data": REPEATED_SUBJECTS},
+        search=({}, {"score_variances": [[0.1], [0.1, 1.0]]}),
+    ),
+    "late_fusion.LogLinearPool": Entry(ARRAY_HELPER),
+    "late_fusion.LinearPool": Entry(ARRAY_HELPER),
+    "modalities.ModalityStore": Entry(
+        ROW_KEYS,
+        {"data": VOXELS},
+        checked={"data": VOXELS},
+        expected={"needs one column|must be whole numbers|passing negative input": NO_KEYS},
+        search=({}, {"modality": ["mri"]}),
+    ),
+    "modalities.RowKernel": Entry(
+        ROW_KEYS,
+        {"kernel": VOXELS @ VOXELS.T},
+        checked={"kernel": VOXELS @ VOXELS.T},
+        expected={"needs one column|must be whole numbers|passing negative input": NO_KEYS},
+        search=({}, {"modality": ["mri"]}),
+        without={"independent_of_order_in_fit": "its columns are the training subjects, in their order"},
+    ),
+    "preprocessing.ModalityPCA": Entry(
+        TRANSFORMER,
+        search=({}, {"n_components": [1, {"mri": 2}]}),
+        variants=({}, {"n_components": None, "whiten": True}),
+    ),
+    "preprocessing.ModalityScaler": Entry(
+        TRANSFORMER,
+        search=({}, {"weighting": [None, "mfa"]}),
+        variants=({}, {"weighting": "mfa"}, {"with_scaling": False}),
+    ),
+    "preprocessing.ModalitySelector": Entry(
+        TRANSFORMER,
+        search=({}, {"keep": [["mri"], ["mri", "pet"]]}),
+        without={
+            "infinite_is_refused_by_name": "passes columns on in their own type, text included, without reading them"
+        },
+    ),
+    "preprocessing.ModalityTransformer": Entry(
+        Kind(three_modalities, NO_LABELS),
+        {"estimators": {"mri": learner(StandardScaler()), "pet": SimpleImputer()}},
+        search=({}, {"mri__standardscaler__with_mean": [True, False], "pet": ["drop", "passthrough"]}),
+        refusing={"estimators": PCA(2)},
+    ),
+}
+
+
+def classes_with_fit():
+    return {path: value for path, value in public_classes().items() if callable(getattr(value, "fit", None))}
+
+
+CASES = {path: Case(value, TABLE[path]) for path, value in classes_with_fit().items() if path in TABLE}
+
+
+def test_every_public_class_with_fit_has_an_entry():
+    assert sorted(TABLE) == sorted(classes_with_fit())
+
+
+def test_exemptions_name_promises_and_give_reasons():
+    for entry in TABLE.values():
+        assert set(entry.exempt) <= set(PROMISES)
+        assert all(len(reason) > 10 for reason in [*entry.exempt.values(), *entry.expected.values()])
+
+
+@pytest.mark.parametrize(
+    ("path", "promise"),
+    [(path, promise) for path, case in CASES.items() for promise in PROMISES if promise not in case.entry.exempt],
+)
+def test_promise(path, promise):
+    PROMISES[promise](CASES[path])
