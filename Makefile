@@ -42,6 +42,7 @@ format: $(LINT) ## rewrite the code as lint wants it
 	$(BIN)/ruff format .
 
 docs: $(DOCS) ## build the documentation into docs/_build/html, warnings as errors, without network
+	rm -rf docs/generated
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 notebooks: $(DOCS) ## execute every notebook; what they print is thrown away

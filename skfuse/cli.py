@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -159,11 +160,12 @@ def leaderboard(comparison, cohort, folds, repeats):
 
     once = cohort.groups is not None
     title = f"{len(cohort.y)} subjects, {folds}-fold cross-validation{' of whole groups' if once else f' × {repeats}'}"
-    table = Table(title=title, title_justify="left")
+    # Fits into 80 columns: arrows below the names, no lines between columns.
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("strategy", no_wrap=True)
     scores = SCORES[comparison.task]
     for score, higher in scores.items():
-        table.add_column(f"{score} {'↑' if higher else '↓'}", justify="right", no_wrap=True)
+        table.add_column(f"{score}\n{'↑ better' if higher else '↓ better'}", justify="right", no_wrap=True)
     for name, row in comparison.summary().iterrows():
         cells = [f"{row[score, 'mean']:.3f}" for score in scores]
         cells[0] += f" ± {row[next(iter(scores)), 'sd']:.3f}"

@@ -29,7 +29,7 @@ def test_compare_prints_log_and_leaderboard(folder):
     found = run("compare", folder, "--target", "target", "--quick", "--folds", 3, "--jobs", 1)
     assert found.exit_code == 0, found.output
     assert "80 rows" in found.output
-    assert re.search(r"late-stack\s+│ 0\.\d{3} ± 0\.\d{3}", found.output)
+    assert re.search(r"late-stack\s+0\.\d{3} ± 0\.\d{3}", found.output)
     assert "it is no interval" in found.output
 
 

@@ -1,5 +1,6 @@
 """Public names are documented in the numpydoc way, with parameters in the order of the signature and examples."""
 
+import dataclasses
 import inspect
 import runpy
 import warnings
@@ -7,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from numpydoc.docscrape import ClassDoc
 from numpydoc.validate import validate
 
 PUBLIC_NAMES = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "public_names.py"))["public_names"]()
@@ -49,6 +51,16 @@ def errors(path, checks):
     return [f"{code}: {message}" for code, message in found if code in checks]
 
 
+def fields_are_attributes(value):
+    """Whether `value` is a result that skfuse makes: a dataclass whose fields are documented, some as attributes."""
+    if not dataclasses.is_dataclass(value):
+        return False
+    doc = ClassDoc(value)
+    entries = doc["Parameters"] + doc["Attributes"]
+    documented = {name.strip() for entry in entries for name in entry.name.split(",")}
+    return {field.name for field in dataclasses.fields(value)} <= documented
+
+
 def public_methods():
     """Methods that skfuse defines on its public classes: paths, without those that scikit-learn documents."""
     for path in PUBLIC:
@@ -68,6 +80,8 @@ def test_public_name(path):
     value = resolve(path)
     if inspect.isclass(value) and issubclass(value, Exception):
         checks = STRUCTURE
+    elif fields_are_attributes(value):
+        checks = STRUCTURE | EXAMPLES
     elif inspect.isclass(value):
         checks = STRUCTURE | PARAMETERS | EXAMPLES
     else:

@@ -8,6 +8,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import (
@@ -167,10 +168,11 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
         results = Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_and_predict)(
                 self._prepared(estimator, data.labels[train], data.groups, train),
-                block if len(train) == len(block) else block[train],
-                data.y[train],
-                {key: value[train] for key, value in params.items()},
-                None if test is None else block[test],
+                block,
+                data.y,
+                params,
+                train,
+                test,
                 predict,
                 name,
                 self._features(name),
@@ -385,14 +387,28 @@ def _supported(name, estimator, sample_weight, groups):
     return params
 
 
-def _fit_and_predict(estimator, X, y, params, X_test, predict, name, features):
-    """Fit on the training rows of a block; return the estimator, or its prediction of the held-out rows if any."""
-    with _explained(name, estimator, features, X):
-        estimator.fit(X, y, **params)
-    if X_test is None:
+def _fit_and_predict(estimator, block, y, params, train, test, predict, name, features):
+    """Fit on the training rows of a block; return the estimator, or its prediction of the held-out rows if any.
+
+    Rows are taken here and not by the caller, so that one subset of a large block exists at a time, and worker
+    processes share one memory map of it.
+    """
+    X = block if len(train) == len(block) else block[train]
+    params = {key: value[train] for key, value in params.items()}
+    with _explained(name, estimator, features, X), warnings.catch_warnings():
+        if isinstance(estimator, CalibratedClassifierCV):
+            # A calibrated pipeline needs its weights twice, for the last step and for the calibration; scikit-learn
+            # sees the second only, and warns that the first is lost.
+            warnings.filterwarnings("ignore", message="Since Pipeline does not appear to accept sample_weight")
+            weights = [value for key, value in params.items() if key.endswith("__sample_weight")]
+            params = {"sample_weight": weights[0], **params} if weights else params
+        estimator.fit(X, y[train], **params)
+    if test is None:
         return estimator
-    with _explained(name, estimator, features, X_test):
-        return predict(estimator, X_test)
+    del X  # before the next rows are taken
+    X = block[test]
+    with _explained(name, estimator, features, X):
+        return predict(estimator, X)
 
 
 @contextmanager

@@ -32,6 +32,17 @@ class LogLinearPool:
     ----------
     .. [1] W. van Loon, M. Fokkema, B. Szabo, M. de Rooij. Information Fusion 61 (2020).
        https://doi.org/10.1016/j.inffus.2020.03.007
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfuse.late_fusion import LogLinearPool
+    >>> labels = np.tile([0, 1], 50)
+    >>> right = np.where(labels[:, None] == [0, 1], 0.8, 0.2)
+    >>> evidence = np.log(np.stack([right, right[::-1]], axis=1) / 0.5)  # the second modality is always wrong
+    >>> pool = LogLinearPool().fit(evidence, labels, np.ones(100), np.array([0.5, 0.5]))
+    >>> bool(pool.coef_[1] < pool.coef_[0])
+    True
     """
 
     def fit(self, evidence, labels, weights, prior, flags=None):
@@ -132,6 +143,16 @@ class LinearPool:
     References
     ----------
     .. [1] L. Breiman. Stacked regressions. Machine Learning 24 (1996). https://doi.org/10.1007/BF00117832
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfuse.late_fusion import LinearPool
+    >>> y = np.arange(100.0)
+    >>> evidence = np.column_stack([y - y.mean(), y.mean() - y])  # the second modality is always wrong
+    >>> pool = LinearPool().fit(evidence, y, np.ones(100), y.mean())
+    >>> bool(pool.coef_[1] < pool.coef_[0])
+    True
     """
 
     def fit(self, evidence, y, weights, center, flags=None):

@@ -5,7 +5,7 @@ features and 1,000 subjects becomes 1,000 coordinates, found from one Gram matri
 """
 
 import numpy as np
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, log_softmax
 
 _CHUNK_BYTES = 1 << 25
 _LEAST_CHUNK_BYTES = 1 << 20
@@ -196,46 +196,52 @@ def held_out_log_loss(coordinates, classes, weights, folds, Cs, *, tol=1e-4, max
     for fold, (train, _) in enumerate(folds):
         training[train, fold] = weights[train]
     n_fits = len(folds) * len(Cs)
-    weight = np.repeat(training, len(Cs), axis=1)[:, :, None]
-    penalty = np.zeros((rank + 1, n_fits, 1))
-    penalty[:-1] = np.tile(1.0 / np.asarray(Cs), len(folds))[None, :, None]
+    # Fits stand on the last axis: reductions over few classes then run along contiguous memory.
+    weight = np.repeat(training, len(Cs), axis=1)[:, None, :]
+    penalty = np.zeros((rank + 1, 1, n_fits))
+    penalty[:-1] = np.tile(1.0 / np.asarray(Cs), len(folds))
     curvature = 0.25 if n_outputs == 1 else 0.5
     # The intercept is not orthogonal to the coordinates on a subset: doubling the bound covers their product.
     step = 1.0 / (2 * curvature * weights.max() * (design**2).sum(axis=0)[:, None, None] + penalty)
 
     def predict(beta):
-        scores = (design @ beta.reshape(rank + 1, -1)).reshape(n, n_fits, n_outputs)
-        return scores
+        return (design @ beta.reshape(rank + 1, -1)).reshape(n, n_outputs, n_fits)
 
-    beta = np.zeros((rank + 1, n_fits, n_outputs))
+    beta = np.zeros((rank + 1, n_outputs, n_fits))
     ahead, momentum = beta, 1.0
     for _ in range(max_iter):
-        scores = predict(ahead)
-        probability = 1.0 / (1.0 + np.exp(-scores)) if n_outputs == 1 else softmax(scores, axis=2)
-        residual = weight * (probability - targets[:, None, :])
+        residual = weight * (_probabilities(predict(ahead)) - targets[:, :, None])
         gradient = (design.T @ residual.reshape(n, -1)).reshape(beta.shape) + penalty * ahead
         new = ahead - step * gradient
         change = new - beta
         # Restart where the momentum points uphill (O'Donoghue and Candès), fit by fit.
-        uphill = (gradient * change).sum(axis=(0, 2), keepdims=True) > 0
+        uphill = (gradient * change).sum(axis=(0, 1)) > 0
         momentum_next = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
         ahead = new + np.where(uphill, 0.0, (momentum - 1) / momentum_next) * change
         beta, momentum = new, momentum_next
-        moved = np.abs(change / np.sqrt(step)).max(axis=0)
-        size = np.abs(new / np.sqrt(step)).max(axis=0) + 1e-12
+        moved = np.abs(change / np.sqrt(step)).max(axis=(0, 1))
+        size = np.abs(new / np.sqrt(step)).max(axis=(0, 1)) + 1e-12
         if np.all(moved <= tol * size):
             break
     return _mean_loss(predict(beta), targets, weights, folds, len(Cs))
 
 
+def _probabilities(scores):
+    """Turn scores (n_subjects, n_outputs, n_fits) into probabilities, of the second class where there are two."""
+    if scores.shape[1] == 1:
+        return expit(scores)
+    scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return scores / scores.sum(axis=1, keepdims=True)
+
+
 def _mean_loss(scores, targets, weights, folds, n_strengths):
     total, loss = 0.0, np.zeros(n_strengths)
     for fold, (_, test) in enumerate(folds):
-        held = scores[test, fold * n_strengths : (fold + 1) * n_strengths]
+        held = scores[test][:, :, fold * n_strengths : (fold + 1) * n_strengths]
         if targets.shape[1] == 1:
-            cells = np.logaddexp(0.0, np.where(targets[test, None, :] == 1, -held, held))[:, :, 0]
+            cells = np.logaddexp(0.0, np.where(targets[test][:, :, None] == 1, -held, held))[:, 0]
         else:
-            cells = -(targets[test, None, :] * log_softmax(held, axis=2)).sum(axis=2)
+            cells = -(targets[test][:, :, None] * log_softmax(held, axis=1)).sum(axis=1)
         loss += weights[test] @ cells
         total += weights[test].sum()
     return loss / total

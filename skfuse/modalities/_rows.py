@@ -215,7 +215,7 @@ class ModalityStore(_RowKeyTransformer):
 
         Returns
         -------
-        X_out : data frame or array of shape (n_subjects, n_columns - 1 + n_stored_)
+        X_out : data frame or array of shape (n_subjects, n_columns_out)
             float32 data stay float32 in data frames; who lacks the modality has a row of NaN.
         """
         check_is_fitted(self)
@@ -318,7 +318,7 @@ class RowKernel(_RowKeyTransformer):
 
         Returns
         -------
-        X_out : data frame or array of shape (n_subjects, n_columns - 1 + n_stored_)
+        X_out : data frame or array of shape (n_subjects, n_columns_out)
             The Gram block in place of the key; who lacks the modality has a row of NaN.
         """
         check_is_fitted(self)

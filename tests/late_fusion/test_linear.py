@@ -179,6 +179,17 @@ def test_ridge_leaves_groups_out_together(rng):
     assert honest.squared_errors_[-1] > 2 * fooled.squared_errors_[-1]
 
 
+@pytest.mark.parametrize("shape", [(40, 5), (30, 60)])
+def test_ridge_leaves_out_who_has_no_weight(rng, shape):
+    X, _, y = simulate(rng, *shape)
+    weights = rng.random(len(X)) * (rng.random(len(X)) > 0.3)
+    kept = weights > 0
+    model = StandardizedRidgeCV().fit(X, y, sample_weight=weights)
+    fewer = StandardizedRidgeCV().fit(X[kept], y[kept], sample_weight=weights[kept])
+    assert_allclose(model.squared_errors_, fewer.squared_errors_, rtol=1e-8)
+    assert_allclose(model.predict(X), fewer.predict(X), rtol=1e-6)
+
+
 def test_wide_ridge_has_the_coefficients_of_the_dual(rng):
     X, _, y = simulate(rng, 25, 300)
     model = StandardizedRidgeCV().fit(X, y)

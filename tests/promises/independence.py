@@ -4,7 +4,7 @@ import joblib
 import numpy as np
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
-from promises.cases import assert_close
+from promises.cases import assert_close, documented_warnings_ignored
 from promises.tables import measured, take, wild
 from promises.tools import in_pipeline
 
@@ -41,6 +41,12 @@ def independent_of_batch_mates(case):
             assert_close(case.output(model, sample.X.iloc[[row]]), expected[[row]], rtol)
         halves = [case.output(model, sample.X.iloc[part]) for part in (slice(0, 7), slice(7, None))]
         assert_close(np.vstack(halves) if expected.ndim == 2 else np.hstack(halves), expected, rtol)
+    for variant in case.entry.variants[1:]:
+        with documented_warnings_ignored():
+            model = case.fit(case.standard, **variant)
+        expected = case.output(model, case.standard.X)
+        for rows in ([5], [6], [8, 7]):
+            assert_close(case.output(model, case.standard.X.iloc[rows]), expected[rows])
 
 
 def independent_of_order_in_fit(case):

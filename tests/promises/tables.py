@@ -26,7 +26,7 @@ def three_modalities(n=90, *, seed=0, missing=0.3):
         X.loc[~present, columns_of(X, name)] = np.nan
     codes = rng.permutation(np.arange(n) % 6)
     X["site"] = np.char.add("site", codes.astype(str)).astype(object)
-    labels = (signal + 0.3 * rng.normal(size=n) > 0).astype(int)
+    labels = (signal + 0.3 * rng.normal(size=n) > 0.4).astype(int)  # classes of unequal size
     return Bunch(X=X, labels=labels, target=signal + 0.3 * rng.normal(size=n), site=codes)
 
 
