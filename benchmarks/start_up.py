@@ -2,8 +2,8 @@
 
     python -m benchmarks.start_up
 
-Imports are timed by `-X importtime` in 21 fresh processes each, the median taken: what skfuse adds is the sum of the own
-time of every module that `import sklearn` alone does not load.
+Imports are timed by `-X importtime` in 21 fresh processes each, the median taken: what skfuse adds is the sum of the
+own time of every module that `import sklearn` alone does not load.
 """
 
 import re

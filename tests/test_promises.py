@@ -142,6 +142,7 @@ TABLE = {
         expected={"^check_sample_weight_equivalence_on_dense_data": REPEATED_SUBJECTS},
         search=({}, {"score_variances": [[0.1], [0.1, 1.0]]}),
     ),
+    "late_fusion.ConditionalMean": Entry(ARRAY_HELPER),
     "late_fusion.LogLinearPool": Entry(ARRAY_HELPER),
     "late_fusion.LinearPool": Entry(ARRAY_HELPER),
     "modalities.ModalityStore": Entry(

@@ -113,7 +113,7 @@ def one_cohort(setting, parameters, missing, seed):
 def summarize(scores):
     """Mean and standard error of each strategy in each cell of the grid."""
     grouped = scores.groupby(["setting", "missing", "strategy"], sort=False)[list(SCORES)]
-    return grouped.mean().join(grouped.sem(), rsuffix=" se").round(5).reset_index()
+    return grouped.mean().join(grouped.sem().add_suffix(" se")).round(5).reset_index()
 
 
 def figures(scores):
@@ -163,6 +163,7 @@ def main(reduced=False, jobs=2):
     if reduced:
         grid = {name: grid[name] for name in list(grid)[:3]}
     tasks = [(name, dict(kw), share, seed) for name, kw in grid.items() for share in shares for seed in seeds]
+    RESULTS.mkdir(exist_ok=True)
     began, rows = time.perf_counter(), []
     for number, found in enumerate(
         Parallel(n_jobs=jobs, return_as="generator")(delayed(one_cohort)(*task) for task in tasks), start=1

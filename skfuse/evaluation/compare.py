@@ -35,6 +35,15 @@ class Comparison:
         Row positions of every split, the same for all strategies.
     warnings : DataFrame
         What fits warned of: columns ``strategy``, ``category``, ``count`` (of fits) and ``message`` (the first).
+
+    Examples
+    --------
+    >>> from skfuse.datasets import make_cohort
+    >>> from skfuse.evaluation import compare_strategies
+    >>> cohort = make_cohort(100, effect=3.0, random_state=0)
+    >>> found = compare_strategies(cohort.X, cohort.y, strategies=["late-mean"], n_repeats=1)
+    >>> found.scores.columns.tolist()
+    ['strategy', 'split', 'score', 'value']
     """
 
     scores: Any
@@ -101,6 +110,7 @@ def compare_strategies(
     Returns
     -------
     comparison : Comparison
+        Scores of every strategy on every split, and what the fits warned of.
 
     Raises
     ------

@@ -39,7 +39,7 @@ class DroppedRow:
 
 @dataclass
 class JoinLog:
-    """How the tables of a cohort were joined; ``print(log)`` shows it.
+    r"""How the tables of a cohort were joined; ``print(log)`` shows it.
 
     Parameters
     ----------
@@ -72,6 +72,18 @@ class JoinLog:
         Columns of the joined table, by modality, that hold one value or none. They are kept.
     warnings : list of str
         Everything that was also given as a :class:`CohortWarning`.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from skfuse.io import read_cohort
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "labels.csv").write_text("id,iq\n01,101.5\n02,98.25\n03,110.75\n")
+    ...     _ = Path(folder, "mri.csv").write_text("id,v\n01,3.1\n03,2.4\n02,2.2\n")
+    ...     log = read_cohort(folder, "iq", task="regression").log
+    >>> log.shape, log.lacking, log.dropped
+    ((3, 1), {'mri': []}, [])
     """
 
     source: str

@@ -130,7 +130,18 @@ def load_model(path, *, trusted=()):
 
     See Also
     --------
-    save_model : Make such a file, with an example.
+    save_model : Make such a file.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skfuse.io import load_model, save_model
+    >>> model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    >>> with TemporaryDirectory() as folder:
+    ...     load_model(save_model(model, Path(folder, "model.skops")))
+    LogisticRegression()
     """
     skops_io = _skops()
     path = Path(path)

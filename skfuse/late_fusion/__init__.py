@@ -2,11 +2,13 @@
 
 from skfuse.late_fusion._base import MissingFlagWarning, SkippedModalityWarning
 from skfuse.late_fusion._classifier import LateFusionClassifier
+from skfuse.late_fusion._conditional import ConditionalMean
 from skfuse.late_fusion._linear import StandardizedLogisticCV, StandardizedRidgeCV
 from skfuse.late_fusion._pools import LinearPool, LogLinearPool
 from skfuse.late_fusion._regressor import LateFusionRegressor
 
 __all__ = [
+    "ConditionalMean",
     "LateFusionClassifier",
     "LateFusionRegressor",
     "LinearPool",

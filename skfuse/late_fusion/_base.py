@@ -1,14 +1,12 @@
 """What late fusion of classes and of a continuous target share: one split, one model per modality, out of fold."""
 
 import warnings
-from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import (
@@ -21,11 +19,10 @@ from sklearn.utils.validation import (
     _check_sample_weight,
     check_consistent_length,
     check_is_fitted,
-    column_or_1d,
-    has_fit_parameter,
 )
 
 from skfuse._validation import HasMethods, StrOptions
+from skfuse.late_fusion._inner import checked_groups, explained, fit_and_predict, supported_params
 from skfuse.late_fusion._rules import share_weights
 from skfuse.late_fusion._splits import inner_splits, names_rows
 from skfuse.modalities import ModalityEstimatorsMixin, NoModalityWarning, validate_table
@@ -83,7 +80,7 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
             given = {name: value for name, value in given.items() if value is not None}
             routed = process_routing(self, "fit", **given) if given else {}
             return lambda name, estimator: self._routed(routed, name, estimator, given)
-        return lambda name, estimator: _supported(name, estimator, sample_weight, groups)
+        return lambda name, estimator: supported_params(name, estimator, sample_weight, groups)
 
     def _routed(self, routed, name, estimator, given):
         key = name if isinstance(self.estimators, dict) or name == "final_estimator" else "estimator"
@@ -140,7 +137,7 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
         data = Bunch(
             y=y,
             weights=_check_sample_weight(sample_weight, blank, dtype=np.float64, ensure_non_negative=True),
-            groups=None if groups is None else _checked_groups(groups),
+            groups=None if groups is None else checked_groups(groups),
         )
         data.kept = self._subjects(table, inner, data.weights)
         data.labels = self._encode(data)
@@ -166,7 +163,7 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
         jobs = [(np.flatnonzero(has), None), *self._usable_folds(data, has)]
         predict = self._predictor()
         results = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_and_predict)(
+            delayed(fit_and_predict)(
                 self._prepared(estimator, data.labels[train], data.groups, train),
                 block,
                 data.y,
@@ -297,7 +294,7 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
             block, has = table.block(name), table.present_in(name)
             if has.any():
                 rows = block if has.all() else block[has]
-                with _explained(name, estimator, self._features(name), rows):
+                with explained(name, estimator, self._features(name), rows):
                     out[has, position] = predict(estimator, rows)
         return out
 
@@ -338,92 +335,3 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
         inner = self.estimators.values() if isinstance(self.estimators, dict) else [self.estimators]
         known = [estimator for estimator in inner if hasattr(estimator, "fit")]
         return all(get_tags(estimator).input_tags.allow_nan for estimator in known)
-
-
-def refuse_missing_target(y):
-    """Raise an error that counts the subjects whose target is missing."""
-    values = np.asarray(y)
-    if values.dtype.kind == "f":
-        missing = np.isnan(values)
-    elif values.dtype.kind == "O":
-        missing = np.array([cell is None or type(cell).__name__ == "NAType" or cell != cell for cell in values.flat])
-    else:
-        return
-    if missing.any():
-        raise ValueError(
-            f"Input y contains NaN: the target is missing for {missing.sum()} of {len(values)} subjects, the first in "
-            f"row {missing.argmax()}. Leave these subjects out of X and y."
-        )
-
-
-def _checked_groups(groups):
-    groups = column_or_1d(groups)
-    missing = [row for row, group in enumerate(groups.tolist()) if group is None or group != group]
-    if missing:
-        raise ValueError(
-            f"`groups` is missing for {len(missing)} subjects, the first in row {missing[0]}. Give each of them a "
-            "group, or leave them out."
-        )
-    return groups
-
-
-def _supported(name, estimator, sample_weight, groups):
-    """Without metadata routing: weights to every estimator (an error where it takes none), groups to who takes them."""
-    params = {}
-    if sample_weight is not None:
-        last = estimator.steps[-1] if hasattr(estimator, "steps") else None
-        if has_fit_parameter(estimator, "sample_weight"):
-            params["sample_weight"] = sample_weight
-        elif last is not None and has_fit_parameter(last[1], "sample_weight"):
-            params[f"{last[0]}__sample_weight"] = sample_weight
-        else:
-            label = "The final_estimator" if name == "final_estimator" else f"The estimator of modality {name!r}"
-            raise TypeError(
-                f"{label}, {type(estimator).__name__}, takes no sample_weight. Leave the weights out, or choose an "
-                "estimator that takes them."
-            )
-    if groups is not None and has_fit_parameter(estimator, "groups"):
-        params["groups"] = groups
-    return params
-
-
-def _fit_and_predict(estimator, block, y, params, train, test, predict, name, features):
-    """Fit on the training rows of a block; return the estimator, or its prediction of the held-out rows if any.
-
-    Rows are taken here and not by the caller, so that one subset of a large block exists at a time, and worker
-    processes share one memory map of it.
-    """
-    X = block if len(train) == len(block) else block[train]
-    params = {key: value[train] for key, value in params.items()}
-    with _explained(name, estimator, features, X), warnings.catch_warnings():
-        if isinstance(estimator, CalibratedClassifierCV):
-            # A calibrated pipeline needs its weights twice, for the last step and for the calibration; scikit-learn
-            # sees the second only, and warns that the first is lost.
-            warnings.filterwarnings("ignore", message="Since Pipeline does not appear to accept sample_weight")
-            weights = [value for key, value in params.items() if key.endswith("__sample_weight")]
-            params = {"sample_weight": weights[0], **params} if weights else params
-        estimator.fit(X, y[train], **params)
-    if test is None:
-        return estimator
-    del X  # before the next rows are taken
-    X = block[test]
-    with _explained(name, estimator, features, X):
-        return predict(estimator, X)
-
-
-@contextmanager
-def _explained(name, estimator, features, X):
-    """An error of a user's own estimator, with the modality and, for missing cells, their columns and the cure."""
-    try:
-        yield
-    except ValueError as error:
-        message = f"Modality {name!r}: {type(estimator).__name__} failed: {error}"
-        gone = features[np.isnan(X).any(axis=0)].tolist() if "NaN" in str(error) else []
-        if gone:
-            message += (
-                "\nSubjects who lack the modality are left out; what remains are single missing cells, in columns "
-                f"{gone[:5]}{f' and {len(gone) - 5} others' if len(gone) > 5 else ''}. Put an imputer in front: "
-                f"estimators={{{name!r}: make_pipeline(SimpleImputer(keep_empty_features=True), ...)}}, or use the "
-                "default estimator, which tolerates them."
-            )
-        raise ValueError(message) from error

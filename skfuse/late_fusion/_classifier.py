@@ -6,7 +6,6 @@ import numpy as np
 from sklearn.base import ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.callback import with_callbacks
-from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
@@ -15,10 +14,20 @@ from sklearn.utils.validation import column_or_1d
 
 from skfuse._validation import StrOptions, _fit_context
 from skfuse.late_fusion import _rules
-from skfuse.late_fusion._base import BaseLateFusion, refuse_missing_target
+from skfuse.late_fusion._base import BaseLateFusion
 from skfuse.late_fusion._conditional import ConditionalMean
+from skfuse.late_fusion._inner import refuse_missing_target
 from skfuse.late_fusion._linear import StandardizedLogisticCV
 from skfuse.late_fusion._pools import LogLinearPool
+from skfuse.late_fusion._skill import (
+    aligned_probabilities,
+    gains,
+    mean_ranks,
+    reliabilities,
+    sizes,
+    sorted_reference,
+    spread,
+)
 from skfuse.late_fusion._splits import inner_splits
 
 #: Rules that treat all modalities alike and learn nothing.
@@ -84,8 +93,9 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
     final_estimator_ : object or None
         What combines them; a :class:`LogLinearPool` by default, None for rules without parameters.
     modality_weights_ : dict of str to float
-        Share of each modality in the combination, summing to 1. Absent where a `final_estimator` has neither ``coef_``
-        nor ``feature_importances_``.
+        Share of each modality in the combination, summing to 1. For ``"stack"`` it is the weight times the standard
+        deviation of the modality's log-odds out of fold: how far it moves a subject. Absent where a `final_estimator`
+        has neither ``coef_`` nor ``feature_importances_``.
     out_of_fold_ : ndarray of shape (n_subjects, n_modalities, n_classes) or None
         Predictions out of fold, NaN where there is none; None for rules that learn nothing.
     skipped_modalities_ : dict of str to str
@@ -245,12 +255,14 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
             if self.combine == "stack":
                 weights = self._fit_stack(held, data, rows)
             elif self.combine == "rank":
-                self._reference = [np.sort(block[~np.isnan(block[:, 0])], axis=0) for block in held.swapaxes(0, 1)]
-                self.final_estimator_ = LogLinearPool().fit(self._ranks(held), labels, subject, self.class_prior_)
+                self._reference = sorted_reference(held)
+                self.final_estimator_ = LogLinearPool().fit(
+                    mean_ranks(held, self._reference), labels, subject, self.class_prior_
+                )
             elif self.combine == "dempster-shafer":
-                weights = _reliabilities(held, labels, subject)
+                weights = reliabilities(held, labels, subject)
             else:
-                weights = _gains(held, labels, subject, self.class_prior_, among_present=self.combine != "best")
+                weights = gains(held, labels, subject, self.class_prior_, among_present=self.combine != "best")
                 if self.combine == "best":
                     weights = (np.arange(len(weights)) == weights.argmax()).astype(np.float64)
         self._rule_weights = weights
@@ -263,15 +275,13 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
         if self.final_estimator is None:
             evidence, flags = self._evidence(held)
             self.final_estimator_ = LogLinearPool().fit(evidence, labels, subject, self.class_prior_, flags)
-            return self.final_estimator_.coef_
+            # A base model without signal says little whatever its weight: what counts is how far it moves a subject.
+            return self.final_estimator_.coef_ * spread(self._log_odds(held)).reshape(held.shape[1], -1).mean(axis=1)
         features = self._final_features(held)
         final = self._calibrated(self.final_estimator, None, labels, data.groups, rows)
         self.final_estimator_ = final.fit(features, self.classes_[labels], **self._final_params(data, rows))
-        size = getattr(self.final_estimator_, "coef_", getattr(self.final_estimator_, "feature_importances_", None))
-        if size is None:
-            return None
-        size = np.abs(np.atleast_2d(size)).sum(axis=0)[: held.shape[1] * (len(self.classes_) - 1)]
-        return size.reshape(held.shape[1], -1).sum(axis=1)
+        size = sizes(self.final_estimator_, spread(self._log_odds(held)))
+        return None if size is None else size.reshape(held.shape[1], -1).sum(axis=1)
 
     def _log_odds(self, probabilities):
         """Log-odds against the first class relative to the prior, NaN where missing: (n, n_modalities × (K − 1))."""
@@ -301,19 +311,6 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
         flags = self._flags(probabilities)
         return odds if flags is None else np.hstack([odds, flags])
 
-    def _ranks(self, probabilities):
-        """Mean rank among the training subjects, −2 to 2 (about a logit), as evidence of one modality."""
-        ranks = np.full(probabilities.shape, np.nan)
-        for m, reference in enumerate(self._reference):
-            has = ~np.isnan(probabilities[:, m, 0])
-            for k in range(probabilities.shape[2]):
-                low = np.searchsorted(reference[:, k], probabilities[has, m, k], side="left")
-                high = np.searchsorted(reference[:, k], probabilities[has, m, k], side="right")
-                ranks[has, m, k] = 2.0 * (low + high) / len(reference) - 2.0
-        present = _rules.present_in(probabilities)
-        count = np.maximum(present.sum(axis=1), 1)[:, None]
-        return (np.where(present[:, :, None], ranks, 0.0).sum(axis=1) / count)[:, None, :]
-
     def _weights_for(self, probabilities):
         """Weights (n_subjects, n_modalities), not yet shared among those present."""
         if self.combine == "confidence":
@@ -325,7 +322,7 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
         if rule == "stack":
             combined = self._combine_stack(probabilities)
         elif rule == "rank":
-            combined = self.final_estimator_.predict_proba(self._ranks(probabilities))
+            combined = self.final_estimator_.predict_proba(mean_ranks(probabilities, self._reference))
         elif rule == "dempster-shafer":
             combined = _rules.dempster_shafer(probabilities, prior, self._rule_weights)
         elif rule in ("gain", "confidence", "mean"):
@@ -435,59 +432,3 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
         probabilities = self._predict_base(X)
         weights = self._weights_for(probabilities)
         return self._per_subject(X, _rules.share_weights(weights, _rules.present_in(probabilities)))
-
-
-def aligned_probabilities(estimator, X, classes, prior):
-    """Probabilities in the order of `classes`; a class that the estimator never saw keeps its prior.
-
-    Parameters
-    ----------
-    estimator : fitted classifier
-    X : ndarray of shape (n_subjects, n_features)
-    classes : ndarray of shape (n_classes,)
-    prior : ndarray of shape (n_classes,)
-
-    Returns
-    -------
-    probability : ndarray of shape (n_subjects, n_classes)
-    """
-    if not hasattr(estimator, "predict_proba"):
-        raise ValueError(
-            f"{type(estimator).__name__} has neither predict_proba nor a decision_function that could be calibrated. "
-            "Choose options that give probabilities (such as voting='soft'), or another classifier."
-        )
-    given = estimator.predict_proba(X)
-    if len(estimator.classes_) == len(classes):
-        return given
-    seen = np.isin(classes, estimator.classes_)
-    out = np.tile(np.where(seen, 0.0, prior), (len(given), 1))
-    out[:, seen] = given * prior[seen].sum()
-    return out
-
-
-def _log_losses(probabilities, labels):
-    chosen = np.take_along_axis(probabilities, labels[:, None, None], axis=2)[:, :, 0]
-    return -np.log(np.clip(chosen, _rules.FLOOR, None))
-
-
-def _gains(held, labels, weights, prior, *, among_present):
-    """Log loss of the prior minus that of each modality, out of fold: per subject who has it, or per subject at all."""
-    present = _rules.present_in(held)
-    gain = -np.log(np.clip(prior, _rules.FLOOR, None))[labels][:, None] - _log_losses(held, labels)
-    gain = np.where(present, gain, 0.0) * weights[:, None]
-    count = (present * weights[:, None]).sum(axis=0) if among_present else weights.sum()
-    return gain.sum(axis=0) / np.maximum(count, np.finfo(np.float64).tiny)
-
-
-def _reliabilities(held, labels, weights):
-    """``2 AUC − 1`` of each modality out of fold (one class against the rest, averaged), between 0 and .99."""
-    out = np.zeros(held.shape[1])
-    for m in range(held.shape[1]):
-        has = ~np.isnan(held[:, m, 0])
-        skills = []
-        for k in range(held.shape[2]):
-            positive = labels[has] == k
-            if positive.any() and not positive.all():
-                skills.append(2 * roc_auc_score(positive, held[has, m, k], sample_weight=weights[has]) - 1)
-        out[m] = np.clip(np.mean(skills), 0.0, 0.99) if skills else 0.0
-    return out

@@ -19,6 +19,15 @@ class ConditionalMean:
     ----------
     .. [1] W. van Loon et al. Imputation of missing values in multi-view data. Information Fusion 111 (2024).
        https://doi.org/10.1016/j.inffus.2024.102524
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfuse.late_fusion import ConditionalMean
+    >>> scores = np.random.default_rng(0).normal(size=(500, 1)) * [1.0, 2.0]  # the second is twice the first
+    >>> filled = ConditionalMean().fit(scores, np.ones(500)).transform(np.array([[1.0, np.nan]]))
+    >>> filled.round(1)
+    array([[1., 2.]])
     """
 
     def __init__(self, n_iter=50, ridge=1.0):

@@ -7,11 +7,13 @@ from sklearn.utils import check_array, get_tags
 from sklearn.utils.validation import column_or_1d
 
 from skfuse._validation import StrOptions, _fit_context
-from skfuse.late_fusion._base import BaseLateFusion, refuse_missing_target
+from skfuse.late_fusion._base import BaseLateFusion
 from skfuse.late_fusion._conditional import ConditionalMean
+from skfuse.late_fusion._inner import refuse_missing_target
 from skfuse.late_fusion._linear import StandardizedRidgeCV
 from skfuse.late_fusion._pools import LinearPool
 from skfuse.late_fusion._rules import share_weights
+from skfuse.late_fusion._skill import sizes, spread
 
 FIXED_RULES = ("mean", "median")
 LEARNED_RULES = ("stack", "gain", "best")
@@ -53,7 +55,8 @@ class LateFusionRegressor(RegressorMixin, BaseLateFusion):
     final_estimator_ : object or None
         What combines them; a :class:`LinearPool` by default, None for other rules.
     modality_weights_ : dict of str to float
-        Share of each modality in the combination, summing to 1; absent where a `final_estimator` does not tell.
+        Share of each modality in the combination, summing to 1; for ``"stack"`` the weight times the standard deviation
+        of the modality's predictions out of fold. Absent where a `final_estimator` does not tell.
     out_of_fold_ : ndarray of shape (n_subjects, n_modalities) or None
         Predictions out of fold, NaN where there is none; None for rules that learn nothing.
     skipped_modalities_ : dict of str to str
@@ -184,11 +187,12 @@ class LateFusionRegressor(RegressorMixin, BaseLateFusion):
         if self.final_estimator is None:
             evidence, flags = self._evidence(held)
             self.final_estimator_ = LinearPool().fit(evidence, y, subject, self.target_mean_, flags)
-            return self.final_estimator_.coef_
+            # A base model without signal says little whatever its weight: what counts is how far it moves a subject.
+            return self.final_estimator_.coef_ * spread(held)
         final = clone(self.final_estimator)
-        self.final_estimator_ = final.fit(self._final_features(held), y, **self._final_params(data, rows))
-        size = getattr(self.final_estimator_, "coef_", getattr(self.final_estimator_, "feature_importances_", None))
-        return None if size is None else np.abs(np.ravel(size))[: held.shape[1]]
+        features = self._final_features(held)
+        self.final_estimator_ = final.fit(features, y, **self._final_params(data, rows))
+        return sizes(self.final_estimator_, spread(held))
 
     def _evidence(self, held):
         """Input of the pool (n, n_modalities), and flags or None."""

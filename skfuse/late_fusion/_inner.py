@@ -1,0 +1,100 @@
+"""Around one fit of an inner estimator: its target, groups and weights checked, its errors explained."""
+
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.utils.validation import column_or_1d, has_fit_parameter
+
+
+def refuse_missing_target(y):
+    """Raise an error that counts the subjects whose target is missing, or one that names an infinite target."""
+    values = np.asarray(y)
+    if values.dtype.kind == "f":
+        missing = np.isnan(values)
+        if np.isinf(values).any():
+            raise ValueError(f"Input y contains infinity, the first in row {np.isinf(values).argmax()}. Correct it.")
+    elif values.dtype.kind == "O":
+        missing = np.array([cell is None or type(cell).__name__ == "NAType" or cell != cell for cell in values.flat])
+    else:
+        return
+    if missing.any():
+        raise ValueError(
+            f"Input y contains NaN: the target is missing for {missing.sum()} of {len(values)} subjects, the first in "
+            f"row {missing.argmax()}. Leave these subjects out of X and y."
+        )
+
+
+def checked_groups(groups):
+    """Return the groups as a 1-D array; a missing one is an error, as NaN would make one group of strangers."""
+    groups = column_or_1d(groups)
+    missing = [row for row, group in enumerate(groups.tolist()) if group is None or group != group]
+    if missing:
+        raise ValueError(
+            f"`groups` is missing for {len(missing)} subjects, the first in row {missing[0]}. Give each of them a "
+            "group, or leave them out."
+        )
+    return groups
+
+
+def supported_params(name, estimator, sample_weight, groups):
+    """Without metadata routing: weights to every estimator (an error where it takes none), groups to who takes them."""
+    params = {}
+    if sample_weight is not None:
+        last = estimator.steps[-1] if hasattr(estimator, "steps") else None
+        if has_fit_parameter(estimator, "sample_weight"):
+            params["sample_weight"] = sample_weight
+        elif last is not None and has_fit_parameter(last[1], "sample_weight"):
+            params[f"{last[0]}__sample_weight"] = sample_weight
+        else:
+            label = "The final_estimator" if name == "final_estimator" else f"The estimator of modality {name!r}"
+            raise TypeError(
+                f"{label}, {type(estimator).__name__}, takes no sample_weight. Leave the weights out, or choose an "
+                "estimator that takes them."
+            )
+    if groups is not None and has_fit_parameter(estimator, "groups"):
+        params["groups"] = groups
+    return params
+
+
+def fit_and_predict(estimator, block, y, params, train, test, predict, name, features):
+    """Fit on the training rows of a block; return the estimator, or its prediction of the held-out rows if any.
+
+    Rows are taken here and not by the caller, so that one subset of a large block exists at a time, and worker
+    processes share one memory map of it.
+    """
+    X = block if len(train) == len(block) else block[train]
+    params = {key: value[train] for key, value in params.items()}
+    with explained(name, estimator, features, X), warnings.catch_warnings():
+        if isinstance(estimator, CalibratedClassifierCV):
+            # A calibrated pipeline needs its weights twice, for the last step and for the calibration; scikit-learn
+            # sees the second only, and warns that the first is lost.
+            warnings.filterwarnings("ignore", message="Since Pipeline does not appear to accept sample_weight")
+            weights = [value for key, value in params.items() if key.endswith("__sample_weight")]
+            params = {"sample_weight": weights[0], **params} if weights else params
+        estimator.fit(X, y[train], **params)
+    if test is None:
+        return estimator
+    del X  # before the next rows are taken
+    X = block[test]
+    with explained(name, estimator, features, X):
+        return predict(estimator, X)
+
+
+@contextmanager
+def explained(name, estimator, features, X):
+    """An error of a user's own estimator, with the modality and, for missing cells, their columns and the cure."""
+    try:
+        yield
+    except ValueError as error:
+        message = f"Modality {name!r}: {type(estimator).__name__} failed: {error}"
+        gone = features[np.isnan(X).any(axis=0)].tolist() if "NaN" in str(error) else []
+        if gone:
+            message += (
+                "\nSubjects who lack the modality are left out; what remains are single missing cells, in columns "
+                f"{gone[:5]}{f' and {len(gone) - 5} others' if len(gone) > 5 else ''}. Put an imputer in front: "
+                f"estimators={{{name!r}: make_pipeline(SimpleImputer(keep_empty_features=True), ...)}}, or use the "
+                "default estimator, which tolerates them."
+            )
+        raise ValueError(message) from error
