@@ -66,20 +66,27 @@ def fit_and_predict(estimator, block, y, params, train, test, predict, name, fea
     """
     X = block if len(train) == len(block) else block[train]
     params = {key: value[train] for key, value in params.items()}
-    with explained(name, estimator, features, X), warnings.catch_warnings():
+    with explained(name, estimator, features, X):
         if isinstance(estimator, CalibratedClassifierCV):
-            # A calibrated pipeline needs its weights twice, for the last step and for the calibration; scikit-learn
-            # sees the second only, and warns that the first is lost.
-            warnings.filterwarnings("ignore", message="Since Pipeline does not appear to accept sample_weight")
-            weights = [value for key, value in params.items() if key.endswith("__sample_weight")]
-            params = {"sample_weight": weights[0], **params} if weights else params
-        estimator.fit(X, y[train], **params)
+            _fit_calibrated(estimator, X, y[train], params)
+        else:
+            estimator.fit(X, y[train], **params)
     if test is None:
         return estimator
     del X  # before the next rows are taken
     X = block[test]
     with explained(name, estimator, features, X):
         return predict(estimator, X)
+
+
+def _fit_calibrated(estimator, X, y, params):
+    # A calibrated pipeline needs its weights twice, for the last step and for the calibration; scikit-learn sees the
+    # second only, and warns that the first is lost.
+    weights = [value for key, value in params.items() if key.endswith("__sample_weight")]
+    params = {"sample_weight": weights[0], **params} if weights else params
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Since Pipeline does not appear to accept sample_weight")
+        estimator.fit(X, y, **params)
 
 
 @contextmanager
