@@ -11,6 +11,9 @@ def main():
         if error.name not in ("typer", "rich"):
             raise
         sys.exit(f'The command line needs {error.name}: pip install "skfuse[app]"')
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or file that cannot show an arrow must not cost the results of a long comparison.
+        stream.reconfigure(errors="replace")
     app()
 
 

@@ -32,6 +32,23 @@ def _plain(message):
     return escape(str(message))
 
 
+def _version(show):
+    if show:
+        from skfuse import __version__
+
+        console.print(f"skfuse {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+):
+    """Take the options of the command itself."""
+
+
 @app.command()
 def compare(
     cohort: Annotated[
@@ -77,6 +94,10 @@ def compare(
         console.print(_plain(read.log), highlight=False)
         if dry_run:
             return
+        if site or covariates:
+            console.print("[yellow]note:[/] sites and covariates are read and checked; no strategy uses them yet.")
+        if groups and not quick and repeats > 1:
+            console.print("[yellow]note:[/] folds of whole groups are made once, without repeats.")
         _compare(read, strategies, folds, 1 if quick else repeats, jobs, seed)
     except (ValueError, OSError, ImportError) as error:
         if debug:

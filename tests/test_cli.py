@@ -1,4 +1,7 @@
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -30,7 +33,7 @@ def test_compare_prints_log_and_leaderboard(folder):
     assert found.exit_code == 0, found.output
     assert "80 rows" in found.output
     assert re.search(r"late-stack\s+0\.\d{3} ± 0\.\d{3}", found.output)
-    assert "it is no interval" in found.output
+    assert "it is no interval" in " ".join(found.output.split())
 
 
 def test_strategies_can_be_chosen(folder):
@@ -73,3 +76,22 @@ def test_options_of_the_reader_reach_it(folder):
     assert found.exit_code == 0, found.output
     assert "28 features" in found.output  # 43 with pet
     assert "labels: 1: sex" in found.output  # age has a role and is not left out
+
+
+def test_a_terminal_without_arrows_still_shows_the_results(folder):
+    command = [sys.executable, "-m", "skfuse", "compare", folder, "--target", "target", "--quick", "--jobs", "1"]
+    command += ["--strategies", "prevalence"]
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    found = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert b"prevalence" in found.stdout
+
+
+def test_options_that_no_strategy_uses_yet_say_so(folder):
+    arguments = ("compare", folder, "--target", "target", "--covariates", "age", "--quick", "--jobs", 1)
+    found = run(*arguments, "--strategies", "prevalence")
+    assert "no strategy uses them yet" in " ".join(found.output.split())
+
+
+def test_version():
+    assert run("--version").output.startswith("skfuse 0.")

@@ -15,10 +15,12 @@ from sklearn.model_selection import (
     check_cv,
 )
 from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import has_fit_parameter
 
 from skfuse.evaluation.scores import SCORES, score_fold
 from skfuse.evaluation.strategies import make_strategies
+from skfuse.modalities._subjects import refuse_other_order
 
 
 @dataclass
@@ -128,7 +130,11 @@ def compare_strategies(
     """
     import pandas as pd
 
-    y = np.asarray(y)
+    for label, values in (("y", y), ("groups", groups)):
+        refuse_other_order(X, values, label)
+        if values is not None and len(values) != len(X):
+            raise ValueError(f"X has {len(X)} subjects, but {label} has {len(values)}. Give one entry per row of X.")
+    y = _checked_target(y, task)
     groups = None if groups is None else np.asarray(groups)
     if not isinstance(strategies, dict):
         strategies = make_strategies(X, task=task, names=strategies)
@@ -150,6 +156,18 @@ def compare_strategies(
     return Comparison(pd.DataFrame(rows), task, splits, counted.reset_index())
 
 
+def _checked_target(y, task):
+    if task not in SCORES:
+        raise ValueError(f"`task` must be one of {list(SCORES)}, got {task!r}.")
+    y = np.asarray(y)
+    if y.dtype.names is not None:
+        raise ValueError("Survival targets cannot be compared yet; give classes or a continuous target.")
+    kind = type_of_target(y, input_name="y")
+    if task == "classification" and kind not in ("binary", "multiclass"):
+        raise ValueError(f"y is {kind}, not classes. For a continuous target use task='regression'.")
+    return y
+
+
 def default_splitter(y, task, groups, n_splits, n_repeats, random_state):
     """Outer splits: stratified for classes, of whole groups where there are any.
 
@@ -165,12 +183,16 @@ def default_splitter(y, task, groups, n_splits, n_repeats, random_state):
     -------
     splitter : splitter
     """
+    if groups is not None and len(np.unique(groups)) < n_splits:
+        raise ValueError(
+            f"There are {len(np.unique(groups))} groups, too few for {n_splits} folds of whole groups. Use fewer folds."
+        )
     if task == "classification":
         labels, counts = np.unique(y, return_counts=True)
         if counts.min() < n_splits:
             raise ValueError(
                 f"Class {labels[counts.argmin()]} has {counts.min()} subjects, too few for {n_splits} folds. Use "
-                "fewer folds, or merge or leave out the class."
+                "fewer folds, merge or leave out the class, or, for a score with many values, task='regression'."
             )
         if groups is not None:
             return StratifiedGroupKFold(n_splits, shuffle=True, random_state=random_state)

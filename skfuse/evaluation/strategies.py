@@ -61,9 +61,9 @@ class Strategy:
         -------
         estimator : estimator
         """
-        path = {"classification": self.classifier, "regression": self.regressor}[task]
+        path = {"classification": self.classifier, "regression": self.regressor}.get(task)
         if path is None:
-            raise ValueError(f"Strategy {self.name!r} does not serve {task}.")
+            raise ValueError(f"Strategy {self.name!r} does not serve task {task!r}.")
         module, _, name = path.partition(":")
         return getattr(importlib.import_module(module), name)(**self.parameters | parameters)
 
@@ -163,7 +163,9 @@ def make_strategies(X, *, task="classification", names="default"):
     """
     columns = resolve_modalities(X)
     chosen = {}
-    for name in REGISTRY if isinstance(names, str) and names == "default" else names:
+    if isinstance(names, str):
+        names = REGISTRY if names == "default" else [names]
+    for name in names:
         base, _, modality = name.partition(":")
         strategy = REGISTRY.get(base)
         if strategy is None or (modality and (not strategy.per_modality or modality not in columns)):

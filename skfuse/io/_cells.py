@@ -129,7 +129,7 @@ def parse_column(table, column):
         return Parsed("number", _finite(numbers.to_numpy(), table, column))
     raise CohortError(
         f"{table.file}, column {table.names[column]!r} is of type {kind}, which is no feature. Convert it to numbers "
-        f"or leave it out: drop={table.names[column]!r}."
+        f"or leave it out: drop='^{table.name}__{table.names[column]}$'."
     )
 
 
@@ -194,7 +194,7 @@ def _finite(numbers, table, column):
 
 def _cell_error(table, column, text, row, complaint):
     cell = text[int(row)].as_py()
-    cure = "" if table.name == "labels" else f"; to leave the column out: drop={table.names[column]!r}"
+    cure = "" if table.name == "labels" else f"; to leave the column out: drop='^{table.name}__{table.names[column]}$'"
     return CohortError(
         f"{table.where(row, column)}: {cell[:40]!r} {complaint}. Correct the cell, or empty it if the value is "
         f"missing{cure}."

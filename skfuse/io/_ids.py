@@ -1,6 +1,5 @@
 """Ids: one spelling for all tables, and a clear word where the spelling differs."""
 
-import re
 from collections import Counter
 
 import numpy as np
@@ -104,9 +103,10 @@ def check_spelling(labels, table):
         If no id is in the labels, or if ids that match nowhere differ from ones that match nowhere by a prefix,
         leading zeros, decimals or case only.
     """
+    from skfuse.modalities._subjects import spelled_differently  # loads scikit-learn, which reading does not need
+
     known, own = set(labels.ids), set(table.ids)
-    here, there = _by_bare_form(own - known), _by_bare_form(known - own)
-    pairs = [(here[form], there[form]) for form in here if form in there]
+    pairs = spelled_differently(own, known)
     if pairs:
         mine, theirs = pairs[0]
         raise CohortError(
@@ -118,13 +118,3 @@ def check_spelling(labels, table):
             f"No id of {table.file} ({shorten(table.ids, 3)}) is in {labels.file} ({shorten(labels.ids, 3)}). Is its "
             "first column the subject id? Check the prefix 'sub-' and leading zeros."
         )
-
-
-def _by_bare_form(ids):
-    """Return ids by what is left without prefix, zeros, decimals and case; forms of two ids are left out."""
-    forms = {}
-    for text in sorted(ids):
-        bare = text.lower().removeprefix(BIDS_PREFIX)
-        bare = re.sub(r"^([0-9]+)\.0+$", r"\1", bare)
-        forms.setdefault(re.sub(r"(?<![0-9])0+(?=[0-9])", "", bare), []).append(text)
-    return {form: texts[0] for form, texts in forms.items() if len(texts) == 1}

@@ -87,12 +87,15 @@ def save_model(model, path):
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {str(path.parent)!r} to save the model in.")
+    if path.is_dir():
+        raise IsADirectoryError(f"{str(path)!r} is a folder; name a file in it, such as {str(path / 'model.skops')!r}.")
     data = skops_io.dumps(model)
     untrusted = _untrusted(data, ())
     if untrusted:
+        search = " Of a search, save `best_estimator_`." if hasattr(model, "best_estimator_") else ""
         raise ValueError(
-            f"{type(model).__name__} holds types that load_model would refuse: {untrusted}. Use public scikit-learn "
-            "and skfuse classes, or save it with skops.io.dump and vouch for these types yourself."
+            f"{type(model).__name__} holds types that load_model would refuse: {untrusted}.{search} Use public "
+            "scikit-learn and skfuse classes, or save it with skops.io.dump and vouch for these types yourself."
         )
     partial = path.with_name(path.name + ".part")  # an interrupted write leaves the old model whole
     partial.write_bytes(data)

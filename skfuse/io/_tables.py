@@ -1,5 +1,6 @@
 """One table of a cohort as read from its file: the ids, and named columns whose cells are not yet converted."""
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +12,9 @@ from skfuse.io._text import decode, parse, read_bytes
 
 PARQUET = (".parquet", ".pq")
 TEXT = (".csv", ".tsv")
+
+
+_DECIMAL = re.compile(r"[+-]?[0-9]*[.,][0-9]+([eE][+-]?[0-9]+)?")
 
 
 @dataclass
@@ -159,6 +163,12 @@ def _clean_header(header, cells, file, log):
         seen = set()
         twice = dict.fromkeys(name for name in header if name in seen or seen.add(name))
         raise CohortError(f"{file} holds column names more than once: {shorten(twice)}. Rename or remove the copies.")
+    decimals = [name for name in header[1:] if _DECIMAL.fullmatch(name)]
+    if decimals and 2 * len(decimals) >= len(header) - 1:
+        raise CohortError(
+            f"{file} has names of columns that look like data: {shorten(decimals)}. Its first row must hold names; add "
+            "a row with the id column and the features."
+        )
     return header, cells
 
 

@@ -26,6 +26,7 @@ from skfuse.late_fusion._inner import checked_groups, explained, fit_and_predict
 from skfuse.late_fusion._rules import share_weights
 from skfuse.late_fusion._splits import inner_splits, names_rows
 from skfuse.modalities import ModalityEstimatorsMixin, NoModalityWarning, validate_table
+from skfuse.modalities._subjects import refuse_other_order
 
 
 class MissingFlagWarning(UserWarning):
@@ -130,6 +131,8 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
         """Everything up to the combination; returns what the combination is learned from."""
         self._check_options()
         table = validate_table(self, X, reset=True, fusion=True)
+        for label, values in (("y", y), ("groups", groups)):
+            refuse_other_order(X, values, label)
         y = self._validate_target(table, y)
         check_consistent_length(table.X, y, groups)
         inner = self._inner_estimators()
@@ -316,8 +319,15 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
             share = share_weights(weights, np.ones((1, len(weights)), dtype=bool))[0]
             self.modality_weights_ = dict(zip(self.estimators_, share.tolist(), strict=True))
 
-    def _per_subject(self, X, weights):
-        """Weights as the container of `X` suggests: a frame with the modalities as columns, or an array."""
+    def _per_subject(self, X, weights, present):
+        """Shares of the weights among present modalities, in a frame where `X` is one.
+
+        Rules that weigh equally where all weights are 0 say so; for the others nothing speaks then.
+        """
+        silent = self.combine in ("stack", "best", "dempster-shafer") and (np.where(present, weights, 0.0) == 0).all(
+            axis=1
+        )
+        weights = share_weights(weights, present & ~np.broadcast_to(silent, len(present))[:, None])
         names = list(self.estimators_)
         if type(X).__module__.split(".")[0] == "pandas":
             import pandas as pd

@@ -66,8 +66,8 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
         ``"rank"``: mean rank among the training subjects, calibrated. ``"gain"``: mean weighted by how much each
         modality lowers the log loss of the prior. ``"confidence"``: the same times how sure a modality is of the
         subject. ``"dempster-shafer"``: Dempster's rule; a modality is discounted by its reliability, a missing one is
-        total ignorance. ``"best"``: the single modality with the largest gain, chosen out of fold: the baseline that a
-        claim of fusion must beat.
+        total ignorance. ``"best"``: the single modality with the largest gain, chosen out of fold (the prior for who
+        lacks it): the baseline that a claim of fusion must beat.
     final_estimator : estimator or None
         For ``"stack"`` only: any classifier, fitted on one log-odds per modality (and class beyond two), relative to
         the prior. A missing modality is NaN where the classifier accepts that (LightGBM, histogram gradient boosting),
@@ -426,9 +426,9 @@ class LateFusionClassifier(ClassifierMixin, BaseLateFusion):
         Returns
         -------
         weights : ndarray or DataFrame of shape (n_subjects, n_modalities)
-            Rows sum to 1 over the modalities that the subject has; all 0 where there is none. A pandas table gives a
-            DataFrame.
+            Rows sum to 1 over the modalities that the subject has; all 0 where none of them has a say, as for
+            ``"best"`` without the best modality, when the prediction is the prior. A pandas table gives a DataFrame.
         """
         probabilities = self._predict_base(X)
         weights = self._weights_for(probabilities)
-        return self._per_subject(X, _rules.share_weights(weights, _rules.present_in(probabilities)))
+        return self._per_subject(X, weights, _rules.present_in(probabilities))

@@ -270,11 +270,11 @@ class LateFusionRegressor(RegressorMixin, BaseLateFusion):
         Returns
         -------
         weights : ndarray or DataFrame of shape (n_subjects, n_modalities)
-            Rows sum to 1 over the modalities that the subject has; all 0 where there is none.
+            Rows sum to 1 over the modalities that the subject has; all 0 where none of them has a say.
         """
         predictions = self._predict_base(X)
         weights = self._known_weights()
-        return self._per_subject(X, share_weights(weights, ~np.isnan(predictions)))
+        return self._per_subject(X, weights, ~np.isnan(predictions))
 
 
 def plain_prediction(estimator, X):

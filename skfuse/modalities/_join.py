@@ -14,6 +14,7 @@ from skfuse.modalities._container import (
 )
 from skfuse.modalities._mixins import feature_name
 from skfuse.modalities._resolve import SEPARATOR, positions, resolve_modalities
+from skfuse.modalities._subjects import check_subjects
 from skfuse.modalities._warnings import AlignedTableWarning
 
 
@@ -62,6 +63,12 @@ def join_modalities(tables, *, other=None, on=None, like=None):
     """
     if not isinstance(tables, Mapping) or not tables:
         raise ValueError("`tables` must be a mapping from modality to table, such as {'mri': mri, 'pet': pet}.")
+    for name, table in tables.items():
+        if not isinstance(name, str) or not (is_frame(table) or isinstance(table, list) or hasattr(table, "__array__")):
+            raise ValueError(
+                f"`tables` must map names of modalities (str) to data frames or arrays, got {name!r}: "
+                f"{type(table).__name__}."
+            )
     pd = _pandas()
     libraries = {frame_library(table) for table in tables.values()}
     frames = {name: _indexed(pd, name, table, on) for name, table in tables.items()}
@@ -72,7 +79,8 @@ def join_modalities(tables, *, other=None, on=None, like=None):
     if other is not None:
         frames["other"] = _indexed(pd, "other", other, on)
         parts.append(frames["other"])
-    _check_subjects(frames)
+    if any(map(is_frame, tables.values())):
+        check_subjects(frames)
     order = parts[0].index
     for part in parts[1:]:
         order = order.append(part.index.difference(order, sort=False))
@@ -101,14 +109,19 @@ def _indexed(pd, name, table, on):
     if not is_frame(table):
         array = as_table(table)
         frame = pd.DataFrame(array, columns=[str(i) for i in range(array.shape[1])])
-    elif frame_library(table) == "pandas":
-        frame = table.set_index(on) if on is not None and on in table.columns else table
+    elif frame_library(table) == "pandas" and on in (None, table.index.name):
+        frame = table
     elif on is None:
         raise ValueError(f"Table {name!r} has no index: say which column holds the subject ids with on='...'.")
     elif on not in table.columns:
         raise ValueError(f"Table {name!r} has no column {on!r}; its columns begin with {list(table.columns)[:5]}.")
     else:
-        frame = table.to_pandas().set_index(on)
+        frame = (table if frame_library(table) == "pandas" else table.to_pandas()).set_index(on)
+    if frame.index.nlevels > 1:
+        raise ValueError(
+            f"Table {name!r} has an index of {frame.index.nlevels} levels {list(frame.index.names)}. Keep one level "
+            "with the subject id, for example one visit of each subject."
+        )
     if frame.index.hasnans:
         raise ValueError(f"Table {name!r} has rows without a subject id. Remove them or fill in the id.")
     if not frame.index.is_unique:
@@ -129,17 +142,6 @@ def _check_arrays(tables):
             f"Arrays ({sorted(rows)}) have no subject ids, so they cannot be joined with data frames. Give them an "
             "index: pandas.DataFrame(array, index=subject_ids)."
         )
-
-
-def _check_subjects(frames):
-    (first, reference), *others = frames.items()
-    for name, frame in others:
-        if len(reference) and len(frame) and not reference.index.isin(frame.index).any():
-            raise ValueError(
-                f"Tables {first!r} and {name!r} have no subject in common: ids look like "
-                f"{reference.index[:3].tolist()} and {frame.index[:3].tolist()}. Set the subject ids as index of both, "
-                "as the same type (frame.index = frame.index.astype(str))."
-            )
 
 
 def _refuse_duplicate_columns(joined):

@@ -130,3 +130,23 @@ def test_a_class_absent_from_a_fold_has_no_auc():
     found = score_fold(_Fixed(p, np.array([0, 1, 2])), None, np.array([0, 1, 0, 1]), "classification")
     assert np.isnan(found["AUC"])
     assert np.isfinite(found["log loss"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"task": "clf"}, "`task` must be one of"),
+        ({"y": np.linspace(0, 1, 120)}, "use task='regression'"),
+        ({"y": np.zeros(5, dtype=int)}, "X has 120 subjects, but y has 5"),
+        ({"groups": np.arange(120) % 4}, "There are 4 groups, too few for 5 folds"),
+        ({"strategies": "late"}, "There is no strategy 'late'"),
+    ],
+)
+def test_a_call_that_cannot_work_says_why(cohort, change, message):
+    with pytest.raises(ValueError, match=message):
+        compare_strategies(cohort.X, **{"y": cohort.y} | change)
+
+
+def test_a_target_in_another_order_is_refused(cohort):
+    with pytest.raises(ValueError, match="y is in another order than X"):
+        compare_strategies(cohort.X, cohort.y.sample(frac=1, random_state=0))

@@ -109,3 +109,9 @@ def test_empty_columns_of_spreadsheets_are_left_out(write):
     cohort = read_cohort(write({"mri.csv": "id,v,,\n01,1,,\n02,2,,\n03,1,,\n04,5,,\n"}), "y")
     assert cohort.X.columns.tolist() == ["mri__v"]
     assert "left out 2 empty columns without a name" in str(cohort.log)
+
+
+def test_a_table_without_header_is_noticed(write):
+    folder = write({"mri.csv": "01,0.31,1.5\n02,0.41,1.25\n03,0.2,1.75\n"})
+    with pytest.raises(CohortError, match="names of columns that look like data"):
+        read_cohort(folder, "y")

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+from skfuse.datasets import make_cohort
 from skfuse.late_fusion import LateFusionClassifier, SkippedModalityWarning, StandardizedRidgeCV
 from skfuse.late_fusion._classifier import FIXED_RULES, LEARNED_RULES
 from skfuse.modalities import NoModalityWarning, SingleModalityWarning, join_modalities
@@ -377,3 +378,22 @@ def test_far_outliers_at_predict_stay_probabilities(cohort):
     predicted = model.predict_proba(cohort.X * 1e12)
     assert np.isfinite(predicted).all()
     assert_allclose(predicted.sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize("what", ["y", "groups"])
+def test_a_target_or_groups_in_another_order_than_the_table_are_refused(what):
+    cohort = make_cohort(60, n_sites=4, random_state=0)
+    given = {"y": cohort.y, "groups": cohort.site}
+    given[what] = given[what].sample(frac=1, random_state=0)
+    with pytest.raises(ValueError, match=rf"{what} is in another order than X.*{what}\.loc\[X\.index\]"):
+        LateFusionClassifier().fit(cohort.X, given["y"], groups=given["groups"])
+
+
+def test_without_the_best_modality_none_has_a_say():
+    cohort = make_cohort(120, missing=0.3, effect=3.0, random_state=0)
+    model = LateFusionClassifier(combine="best").fit(cohort.X, cohort.y)
+    best = max(model.modality_weights_, key=model.modality_weights_.get)
+    X = cohort.X.copy()
+    X.loc[:, [column for column in X if column.startswith(best)]] = np.nan
+    assert (model.subject_weights(X) == 0).all(axis=None)
+    np.testing.assert_allclose(model.predict_proba(X), np.tile(model.class_prior_, (len(X), 1)))

@@ -122,9 +122,9 @@ def test_no_subject_in_common(mri, pet):
 def test_ids_as_numbers_and_as_text():
     mri = pd.DataFrame({"a": [1.0, 2.0]}, index=[1001, 1002])
     pet = pd.DataFrame({"a": [1.0, 2.0]}, index=["1001", "1002"])
-    with pytest.raises(ValueError, match=r"\[1001, 1002\] and \['1001', '1002'\].*as the same type .*astype\(str\)"):
+    with pytest.raises(ValueError, match=r"2 subjects are written differently .*1001 and '1001'.*astype\(str\)"):
         join_modalities({"mri": mri, "pet": pet})
-    with pytest.raises(ValueError, match="'mri' and 'other' have no subject in common"):
+    with pytest.raises(ValueError, match="written differently in tables 'mri' and 'other'"):
         join_modalities({"mri": mri}, other=pet)
     X = join_modalities({"mri": mri.set_axis(mri.index.astype(str)), "pet": pet})
     assert len(X) == 2
