@@ -14,16 +14,17 @@ DOCS := $(VENV)/.set-up-docs
 OLDEST := $(VENV)/oldest
 
 # One thread per process: the workers of pytest, or of joblib, are what fills the cores.
-ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
+# SCIPY_ARRAY_API lets scikit-learn's common checks try tensors too.
+ONE_THREAD := SCIPY_ARRAY_API=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 PYTEST_ARGUMENTS := -n $(WORKERS) --maxprocesses 8
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format docs notebooks bench studies extras oldest clean
+.PHONY: help demo test lint format docs notebooks bench studies studies-reduced extras oldest clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
 		| while IFS='|' read -r target text; do printf '%-18s %s\n' "$$target" "$$text"; done
 
 demo: $(APP) ## compare fusion strategies on a simulated cohort
@@ -53,7 +54,10 @@ bench: $(TEST) ## run the benchmarks against other ways to the same result
 	$(BIN)/python -m benchmarks
 
 studies: $(TEST) ## run the longer simulation studies
-	$(BIN)/python -m benchmarks.studies
+	$(ONE_THREAD) $(BIN)/python -m benchmarks.studies
+
+studies-reduced: $(TEST) ## run a short form of each study, which writes no results
+	$(ONE_THREAD) $(BIN)/python -m benchmarks.studies --reduced
 
 extras: $(BIN)/uv ## install each extra into an environment of its own, import it and use it
 	$(BIN)/python .ci/check_extras.py

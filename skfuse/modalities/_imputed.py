@@ -52,6 +52,10 @@ def imputed_rows(values):
     few = np.linspace(0, p - 1, min(p, 6)).astype(int)
     sample = np.ascontiguousarray(values[:, few], dtype=np.float64)
     sample = sample[~np.isnan(sample).any(axis=1)]
+    # Rows are equal no more often than the values of any one column, which is quick to count.
+    for column in sample.T:
+        if np.unique(column, return_counts=True)[1].max(initial=0) < least:
+            return 0
     rows, counts = np.unique(sample, axis=0, return_counts=True)
     if not len(counts) or counts.max() < least:
         return 0
