@@ -1,6 +1,9 @@
 """Scores of one fold; all are to be read as higher is better or lower is better, as `SCORES` says."""
 
+import warnings
+
 import numpy as np
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import (
     accuracy_score,
     brier_score_loss,
@@ -16,6 +19,12 @@ SCORES = {
     "classification": {"AUC": True, "log loss": False, "Brier": False, "accuracy": True, "F1": True},
     "regression": {"R2": True, "RMSE": False, "r": True},
 }
+
+_DUMMIES = (DummyClassifier, DummyRegressor)
+
+
+class ConstantPredictionWarning(UserWarning):
+    """A fitted strategy predicted the same for every subject of a fold."""
 
 
 def score_fold(estimator, X, y, task):
@@ -38,6 +47,7 @@ def score_fold(estimator, X, y, task):
     """
     if task == "regression":
         predicted = np.ravel(estimator.predict(X))
+        _warn_if_constant(estimator, predicted)
         varies = np.ptp(predicted) > 0 and np.ptp(y) > 0
         return {
             "R2": r2_score(y, predicted),
@@ -46,6 +56,7 @@ def score_fold(estimator, X, y, task):
         }
     classes = estimator.classes_
     probability = estimator.predict_proba(X)
+    _warn_if_constant(estimator, probability)
     chosen = classes[probability.argmax(axis=1)]
     binary = len(classes) == 2
     complete = len(np.unique(y)) == len(classes)
@@ -59,3 +70,14 @@ def score_fold(estimator, X, y, task):
         if binary
         else f1_score(y, chosen, average="macro", zero_division=0.0),
     }
+
+
+def _warn_if_constant(estimator, predicted):
+    """A model that learned nothing looks like one that has no skill; say which it is."""
+    if len(predicted) > 1 and not np.ptp(predicted, axis=0).any() and not isinstance(estimator, _DUMMIES):
+        warnings.warn(
+            f"{type(estimator).__name__} predicts the same for every subject: it learned nothing, perhaps because it "
+            "needs more subjects (boosted trees make no split below 40).",
+            ConstantPredictionWarning,
+            stacklevel=3,
+        )

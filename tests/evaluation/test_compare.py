@@ -126,7 +126,7 @@ def test_scores_of_a_fold_are_scikit_learns():
 
 
 def test_a_class_absent_from_a_fold_has_no_auc():
-    p = np.full((4, 3), 1 / 3)
+    p = np.array([[0.2, 0.3, 0.5], [0.3, 0.3, 0.4], [0.1, 0.1, 0.8], [0.4, 0.4, 0.2]])
     found = score_fold(_Fixed(p, np.array([0, 1, 2])), None, np.array([0, 1, 0, 1]), "classification")
     assert np.isnan(found["AUC"])
     assert np.isfinite(found["log loss"])
@@ -150,3 +150,13 @@ def test_a_call_that_cannot_work_says_why(cohort, change, message):
 def test_a_target_in_another_order_is_refused(cohort):
     with pytest.raises(ValueError, match="y is in another order than X"):
         compare_strategies(cohort.X, cohort.y.sample(frac=1, random_state=0))
+
+
+def test_a_strategy_that_learned_nothing_is_told_from_one_without_skill():
+    small = make_cohort(40, effect=3.0, random_state=0)
+    found = compare_strategies(
+        small.X, small.y, strategies=["concatenation-boosting", "prevalence"], n_splits=4, n_repeats=1, random_state=0
+    )
+    (row,) = found.warnings.itertuples()
+    assert (row.strategy, row.category) == ("concatenation-boosting", "ConstantPredictionWarning")
+    assert "predicts the same for every subject" in row.message
