@@ -85,7 +85,7 @@ def edge_tables_give_a_result_or_a_clear_error(case):
         for name, sample in tables:
             try:
                 problem = _problem(case, sample, variant)
-            except Exception as error:
+            except Exception as error:  # judged, not swallowed: `_unclear` fails any error that a user could not read
                 problem = _unclear(error) or (None if name in _MAY_BE_REFUSED else f"refused: {error}")
             if problem:
                 problems.append(f"{name}: {problem}, with {variant or 'the defaults'}")
