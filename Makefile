@@ -68,7 +68,7 @@ oldest: $(BIN)/uv ## run the tests on the oldest supported dependencies
 	$(ONE_THREAD) $(OLDEST)/bin/python -m pytest $(PYTEST_ARGUMENTS)
 
 clean: ## remove the environments and everything built
-	rm -rf $(VENV) docs/_build docs/generated docs/gallery docs/sg_execution_times.rst demo-cohort dist
+	rm -rf $(VENV) docs/_build docs/generated docs/gallery docs/sg_execution_times.rst skfuse-demo dist
 	rm -rf .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find benchmarks docs skfuse tests -name __pycache__ -type d -prune -exec rm -rf {} +
 

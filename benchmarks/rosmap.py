@@ -41,7 +41,7 @@ def main(jobs=2):
     tables = {}
     for title, cv in (("published split", fixed), ("5 × 5 cross-validation", repeated)):
         found = compare_strategies(cohort.X, cohort.y, cv=cv, n_jobs=jobs).summary()
-        table = found.xs("mean", axis=1, level=1)[QUOTED]
+        table = found.xs("estimate", axis=1, level=1)[QUOTED]
         published = pd.DataFrame(PUBLISHED, index=QUOTED).T
         tables[title] = pd.concat([table, published]).round(3)
         print(f"\n{title}\n{tables[title].to_string()}")

@@ -8,7 +8,19 @@ import importlib
 
 __version__ = "0.1.0.dev0"
 
-_FAMILIES = ("cohort", "datasets", "evaluation", "io", "late_fusion", "modalities", "preprocessing")
+_FAMILIES = (
+    "cohort",
+    "datasets",
+    "deployment",
+    "evaluation",
+    "io",
+    "late_fusion",
+    "modalities",
+    "permutation",
+    "plotting",
+    "preprocessing",
+    "report",
+)
 
 __all__ = ["__version__", *_FAMILIES]
 

@@ -1,12 +1,18 @@
+import json
 import os
 import re
+import runpy
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from skfuse.cli import app, write_tables
+from skfuse.cli import app
+from skfuse.cli._demo import write_tables
 from skfuse.datasets import make_cohort
 from skfuse.io import read_cohort
 
@@ -14,7 +20,7 @@ from skfuse.io import read_cohort
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("cohort")
-    write_tables(make_cohort(80, missing=0.3, effect=3.0, random_state=0), path)
+    write_tables(make_cohort(80, missing=0.3, effect=3.0, n_sites=2, random_state=0), path)
     return path
 
 
@@ -22,8 +28,14 @@ def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "120", "NO_COLOR": "1"})
 
 
+def quick(folder, *more):
+    """A comparison of two cheap strategies."""
+    always = ("--target", "target", "--quick", "--folds", 3, "--jobs", 1, "--reference", "prevalence")
+    return ("compare", folder, *always, "--strategies", "single:pet", *more)
+
+
 def test_written_tables_are_read_back(folder):
-    cohort = make_cohort(80, missing=0.3, effect=3.0, random_state=0)
+    cohort = make_cohort(80, missing=0.3, effect=3.0, n_sites=2, random_state=0)
     read = read_cohort(folder, "target")
     assert (read.X.notna().to_numpy() == cohort.X[read.X.columns].loc[read.X.index].notna().to_numpy()).all()
 
@@ -32,12 +44,12 @@ def test_compare_prints_log_and_leaderboard(folder):
     found = run("compare", folder, "--target", "target", "--quick", "--folds", 3, "--jobs", 1)
     assert found.exit_code == 0, found.output
     assert "80 rows" in found.output
-    assert re.search(r"late-stack\s+0\.\d{3} ± 0\.\d{3}", found.output)
-    assert "it is no interval" in " ".join(found.output.split())
+    assert re.search(r"late-stack\s+0\.\d{3}\s+0\.\d{3}, 0\.\d{3}", found.output)
+    assert "fusion helped" in " ".join(found.output.split()).lower()
 
 
 def test_strategies_can_be_chosen(folder):
-    found = run("compare", folder, "--target", "target", "--quick", "--jobs", 1, "--strategies", "late-mean")
+    found = run(*quick(folder), "--strategies", "late-mean")
     assert "late-mean" in found.output
     assert "late-stack" not in found.output
 
@@ -75,7 +87,7 @@ def test_options_of_the_reader_reach_it(folder):
     found = run("compare", folder, "--target", "target", "--drop", "^pet__", "--covariates", "age", "--dry-run")
     assert found.exit_code == 0, found.output
     assert "28 features" in found.output  # 43 with pet
-    assert "labels: 1: sex" in found.output  # age has a role and is not left out
+    assert "labels: 2: sex, site" in found.output  # age has a role and is not left out
 
 
 def test_a_terminal_without_arrows_still_shows_the_results(folder):
@@ -87,11 +99,135 @@ def test_a_terminal_without_arrows_still_shows_the_results(folder):
     assert b"prevalence" in found.stdout
 
 
-def test_options_that_no_strategy_uses_yet_say_so(folder):
-    arguments = ("compare", folder, "--target", "target", "--covariates", "age", "--quick", "--jobs", 1)
-    found = run(*arguments, "--strategies", "prevalence")
-    assert "no strategy uses them yet" in " ".join(found.output.split())
-
-
 def test_version():
     assert run("--version").output.startswith("skfuse 0.")
+
+
+def test_compare_writes_a_report_and_clears_its_checkpoint(folder, tmp_path):
+    out = tmp_path / "report"
+    found = run(*quick(folder, "--site", "site", "--covariates", "sex", "--out", out))
+    assert found.exit_code == 0, found.output
+    assert "report.html" in found.output.replace("\n", "")
+    assert {"report.html", "report.md", "result.json", "tables"} <= {path.name for path in out.iterdir()}
+    assert not (out / "checkpoint").exists()
+    result = json.loads((out / "result.json").read_text())
+    assert result["settings"]["n_repeats"] == 1
+    assert [row["level"] for row in result["tables"]["subgroups"]]
+
+
+def test_what_the_data_do_not_say_can_be_attested(folder, tmp_path):
+    found = run(*quick(folder, "--attest", "outcome blind=yes", "--out", tmp_path))
+    assert found.exit_code == 0, found.output
+    rows = json.loads((tmp_path / "result.json").read_text())["tables"]["attestation"]
+    assert {row["answer"] for row in rows if row["item"] == "outcome blind"} == {"yes"}
+    assert {row["answer"] for row in rows if row["item"] != "outcome blind"} == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--attest", "outcome blind=perhaps"), "--attest takes ITEM=yes or ITEM=no"),
+        (("--scoring", "R2"), "`scoring` must be one of"),
+        (("--prevalence", "12"), "12 % is 0.12"),
+        (("--reference", "mri", "--reference", "eeg"), "names no modality of X"),
+    ],
+)
+def test_an_option_that_cannot_work_says_why(folder, more, message):
+    found = run("compare", folder, "--target", "target", "--quick", "--jobs", 1, *more)
+    assert found.exit_code == 1
+    assert message in " ".join(found.output.split())
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_fits(folder, tmp_path):
+    (tmp_path / "file").write_text("")
+    found = run(*quick(folder, "--out", tmp_path / "file" / "report"))
+    assert found.exit_code == 1
+    assert "cannot be written" in " ".join(found.output.split())
+    assert "AUC" not in found.output
+
+
+def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(folder, tmp_path):
+    out = tmp_path / "report"
+    command = [sys.executable, "-m", "skfuse", "compare", folder, "--target", "target", "--jobs", "1", "--out", out]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    while not list(out.glob("checkpoint/*.npz")) and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "the same command goes on from there" in " ".join(said.split())
+    assert "Traceback" not in said
+    assert list(out.glob("checkpoint/*.npz"))
+    assert not (out / "report.html").exists()
+
+
+@pytest.fixture(scope="module")
+def model(folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.skops"
+    found = run("fit", folder, "--target", "target", "--site", "site", "--strategy", "late-mean", "--out", path)
+    assert found.exit_code == 0, found.output
+    return path
+
+
+def test_fit_writes_a_model_and_its_card(model):
+    card = (model.parent / "MODEL_CARD.md").read_text()
+    assert "Research use only" in card
+    assert "Not measured" in card
+
+
+def test_predict_serves_what_lacks_a_modality_and_is_in_another_order(model, folder, tmp_path):
+    new = tmp_path / "new"
+    new.mkdir()
+    header, first, *_ = (folder / "mri.csv").read_text().splitlines()
+    turned = [",".join([line.split(",")[0], *line.split(",")[:0:-1]]) for line in (header, first)]
+    (new / "mri.csv").write_text("\n".join(turned) + "\n")
+    out = tmp_path / "predictions.json"
+    found = run("predict", model, new, "--out", out)
+    assert found.exit_code == 0, found.output
+    content = json.loads(out.read_text())
+    (subject,) = content["subjects"]
+    assert subject["modalities"] == ["mri"]
+    assert "Research use only" in content["header"]["use"]
+    notes = " ".join(content["notes"])
+    assert "pet" in notes
+    assert "order" in notes
+
+
+def test_a_model_predicts_the_same_in_another_process(model, folder, tmp_path):
+    here, there = tmp_path / "here.csv", tmp_path / "there.csv"
+    assert run("predict", model, folder, "--out", here).exit_code == 0
+    subprocess.run([sys.executable, "-m", "skfuse", "predict", model, folder, "--out", there], check=True)
+    assert here.read_bytes() == there.read_bytes()
+
+
+@pytest.mark.parametrize("harm", ["byte", "pickle", "text"])
+def test_a_file_that_is_no_whole_model_is_refused(model, folder, tmp_path, harm):
+    import pickle
+
+    data = bytearray(model.read_bytes())
+    data[len(data) // 2] ^= 1
+    path = tmp_path / "model.skops"
+    path.write_bytes({"byte": bytes(data), "pickle": pickle.dumps([1]), "text": b"model"}[harm])
+    found = run("predict", path, folder)
+    assert found.exit_code == 1
+    assert "Traceback" not in found.output
+    assert "error:" in found.output
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_malformed_cohorts_end_in_a_result_or_in_one_line(tmp_path, seed):
+    malformed = runpy.run_path(str(Path(__file__).parent / "io" / "malformed.py"))
+    case = malformed["make_malformed"](seed)
+    (tmp_path / "cohort").mkdir()
+    path = case.write(tmp_path / "cohort")
+    options = [part for name, value in case.options.items() if value for part in _option(name, value)]
+    arguments = ("--quick", "--folds", 2, "--jobs", 1, "--strategies", "prevalence", "--reference", "prevalence")
+    found = run("compare", path, "--target", case.target, *options, *arguments)
+    assert found.exit_code in (0, 1), found.output
+    assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
+    assert found.exit_code == 0 or len(re.findall("error:", found.output)) == 1
+
+
+def _option(name, value):
+    for one in [value] if isinstance(value, str) else value:
+        yield from (f"--{name}", str(one))

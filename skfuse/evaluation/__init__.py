@@ -1,6 +1,20 @@
 """Strategies compared on equal terms."""
 
-from skfuse.evaluation.compare import Comparison, compare_strategies
+from skfuse.evaluation.checkpoint import CheckpointError
+from skfuse.evaluation.compare import compare_strategies
+from skfuse.evaluation.fits import StrategyError
+from skfuse.evaluation.leaks import check_leaks
+from skfuse.evaluation.result import Comparison, read_result
 from skfuse.evaluation.strategies import REGISTRY, Strategy, make_strategies
 
-__all__ = ["REGISTRY", "Comparison", "Strategy", "compare_strategies", "make_strategies"]
+__all__ = [
+    "REGISTRY",
+    "CheckpointError",
+    "Comparison",
+    "Strategy",
+    "StrategyError",
+    "check_leaks",
+    "compare_strategies",
+    "make_strategies",
+    "read_result",
+]

@@ -1,72 +1,28 @@
 """Compare strategies by cross-validation on the same splits."""
 
-import warnings
-from dataclasses import dataclass
-from typing import Any
+from contextlib import nullcontext
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import clone
-from sklearn.model_selection import (
-    GroupKFold,
-    RepeatedKFold,
-    RepeatedStratifiedKFold,
-    StratifiedGroupKFold,
-    check_cv,
-)
-from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import has_fit_parameter
 
-from skfuse.evaluation.scores import SCORES, score_fold
-from skfuse.evaluation.strategies import make_strategies
+from skfuse.evaluation import checkpoint as store
+from skfuse.evaluation.assemble import assemble
+from skfuse.evaluation.fits import Job, run
+from skfuse.evaluation.held_out import HeldOut
+from skfuse.evaluation.scores import SCORES
+from skfuse.evaluation.splits import default_splitter, outer_splits, site_splits
+from skfuse.evaluation.strategies import describe_strategy, make_strategies, on_modalities
+from skfuse.evaluation.tables.differences import BASELINE
+from skfuse.evaluation.tables.modalities import without
+from skfuse.evaluation.tables.sites import why_not_scored
+from skfuse.modalities import present_modalities, resolve_modalities
+from skfuse.modalities._resolve import positions
 from skfuse.modalities._subjects import refuse_other_order
 
-
-@dataclass
-class Comparison:
-    """What a comparison found.
-
-    Attributes
-    ----------
-    scores : DataFrame
-        One row per strategy, split and score: columns ``strategy``, ``split``, ``score``, ``value``.
-    task : {"classification", "regression"}
-        What was predicted.
-    splits : list of (train, test)
-        Row positions of every split, the same for all strategies.
-    warnings : DataFrame
-        What fits warned of: columns ``strategy``, ``category``, ``count`` (of fits) and ``message`` (the first).
-
-    Examples
-    --------
-    >>> from skfuse.datasets import make_cohort
-    >>> from skfuse.evaluation import compare_strategies
-    >>> cohort = make_cohort(100, effect=3.0, random_state=0)
-    >>> found = compare_strategies(cohort.X, cohort.y, strategies=["late-mean"], n_repeats=1)
-    >>> found.scores.columns.tolist()
-    ['strategy', 'split', 'score', 'value']
-    """
-
-    scores: Any
-    task: str
-    splits: list
-    warnings: Any
-
-    def summary(self):
-        """Mean and standard deviation over the splits, best strategy first.
-
-        Returns
-        -------
-        table : DataFrame
-            Index ``strategy``; columns (score, ``mean``) and (score, ``sd``). The standard deviation is that of the
-            splits, which share subjects: it is no standard error and makes no interval.
-        """
-        table = self.scores.groupby(["strategy", "score"], sort=False)["value"].agg(mean="mean", sd="std")
-        table = table.unstack("score").swaplevel(axis=1)
-        primary = next(iter(SCORES[self.task]))
-        table = table.sort_values((primary, "mean"), ascending=False, kind="stable")
-        return table[[(score, part) for score in SCORES[self.task] for part in ("mean", "sd")]]
+#: A gain smaller than this is not worth having, in the unit of the score.
+MARGINS = {"AUC": 0.02, "accuracy": 0.02, "F1": 0.02, "R2": 0.02}
+_MOST_LABELS = 20
 
 
 def compare_strategies(
@@ -74,143 +30,361 @@ def compare_strategies(
     y,
     *,
     strategies="default",
-    task="classification",
+    reference="best-single",
+    site=None,
     groups=None,
     cv=None,
+    scoring=None,
+    margin=None,
+    n_jobs=None,
+    checkpoint=None,
+    random_state=None,
+    task=None,
+    modalities=None,
+    covariates=None,
     n_splits=5,
     n_repeats=5,
-    n_jobs=None,
-    random_state=None,
+    prevalence=None,
+    attestation=None,
+    name="cohort",
     on_progress=None,
 ):
-    """Cross-validate strategies on the same splits.
+    """Compare ways to fuse modalities by nested, repeated cross-validation on the same splits.
+
+    Whatever a strategy tunes it tunes inside the training subjects. The result holds scores with intervals, paired
+    differences with a verdict, calibration, net benefit, what each modality adds, what happens when one goes missing,
+    sites held out one by one, subgroups, sample size and leak checks.
 
     Parameters
     ----------
     X : data frame of shape (n_subjects, n_features)
-        Columns named ``<modality>__<feature>``; modalities may be missing.
+        Columns named ``<modality>__<feature>``; modalities may be missing. pandas or polars, or an array with
+        `modalities`.
     y : array-like of shape (n_subjects,)
-        Target.
+        Target. Of two classes the second in sorted order is the event.
     strategies : "default", sequence of str, or dict of str to estimator
-        Names in the registry, or estimators of one's own.
-    task : {"classification", "regression"}
-        What is predicted.
+        Names in the registry, or unfitted estimators of one's own, with their own tuning inside. The baseline
+        ``"prevalence"`` is always run.
+    reference : str or sequence of str
+        What fusion has to beat: the name of a strategy, or names of modalities, such as ``["clinical", "mri"]``, that
+        are fused like the headline strategy. It is always run.
+    site : array-like of shape (n_subjects,) or None
+        Where each subject was examined; each site is then predicted by models of the others.
     groups : array-like of shape (n_subjects,) or None
         Subjects of one group stay on one side of every split, the outer and the inner ones.
     cv : splitter, iterable or None
         The outer splits; None makes `n_repeats` times `n_splits` folds, stratified for classes, of whole groups where
-        `groups` are given (then once, without repeats).
-    n_splits, n_repeats : int
-        Where `cv` is None.
+        `groups` are given. One split only counts as fixed.
+    scoring : str or None
+        The primary score: one of AUC, log loss, Brier, accuracy, F1; R2, RMSE, r. None takes AUC or R2.
+    margin : float or None
+        A gain smaller than this is not worth having, in the unit of `scoring`. None takes .02 for AUC, accuracy, F1
+        and R2; other scores need one.
     n_jobs : int or None
         Parallel fits, through joblib.
+    checkpoint : str, Path or None
+        Folder that keeps every finished fit. A comparison that was stopped, even killed, goes on from there to
+        the same result; results of other data or settings are never used.
     random_state : int, RandomState or None
         Of the outer splits.
+    task : {"classification", "regression"} or None
+        What is predicted; None takes regression for numbers with more than 20 distinct values or with decimals.
+    modalities : dict or None
+        As everywhere: names and columns where column names have no prefix.
+    covariates : data frame of shape (n_subjects, n_covariates) or None
+        Sex, age and the like, for subgroups. They are never predictors.
+    n_splits, n_repeats : int
+        Folds and repeats where `cv` is None.
+    prevalence : float or None
+        Share of events where the model would be used, for predictive values; None takes the cohort's.
+    attestation : dict of str to bool or None
+        Answers to what no table can show; see ``skfuse.evaluation.leaks``.
+    name : str
+        Of the cohort, for titles.
     on_progress : callable or None
         Called as ``on_progress(done, total)`` after each finished fit.
 
     Returns
     -------
     comparison : Comparison
-        Scores of every strategy on every split, and what the fits warned of.
+        Tables, verdicts, settings.
 
     Raises
     ------
     ValueError
-        If a strategy is unknown or a class has fewer subjects than folds.
+        If a strategy is unknown or fails, a class has fewer subjects than folds, or X, y and the others do not match.
+    CheckpointError
+        If the folder `checkpoint` cannot be written or another run uses it.
+
+    See Also
+    --------
+    skfuse.report.write_report : Write the result as a page.
 
     Examples
     --------
     >>> from skfuse.datasets import make_cohort
     >>> from skfuse.evaluation import compare_strategies
     >>> cohort = make_cohort(120, missing=0.3, random_state=0)
-    >>> found = compare_strategies(cohort.X, cohort.y, strategies=["late-mean", "prevalence"], n_repeats=1)
+    >>> found = compare_strategies(
+    ...     cohort.X, cohort.y, strategies=["late-mean", "prevalence"], n_repeats=1, random_state=0
+    ... )
     >>> found.summary().index.tolist()
-    ['late-mean', 'prevalence']
+    ['late-mean', 'best-single', 'prevalence']
     """
-    import pandas as pd
-
-    for label, values in (("y", y), ("groups", groups)):
+    X = _as_table(X, modalities)
+    for label, values in (("y", y), ("site", site), ("groups", groups), ("covariates", covariates)):
         refuse_other_order(X, values, label)
         if values is not None and len(values) != len(X):
             raise ValueError(f"X has {len(X)} subjects, but {label} has {len(values)}. Give one entry per row of X.")
-    y = _checked_target(y, task)
-    groups = None if groups is None else np.asarray(groups)
-    if not isinstance(strategies, dict):
-        strategies = make_strategies(X, task=task, names=strategies)
+    target = getattr(y, "name", None)
+    y, task = _checked_target(y, task)
+    scoring, margin = _checked_scoring(scoring, margin, task)
+    _check_prevalence(prevalence)
+    site, groups, covariates = _beside(site, groups, covariates)
+    strategies, about, reference, headline = _chosen(X, strategies, reference, task)
     if cv is None:
         cv = default_splitter(y, task, groups, n_splits, n_repeats, random_state)
-    splits = list(check_cv(cv, y, classifier=task == "classification").split(X, y, groups))
-    jobs = [(name, number) for number in range(len(splits)) for name in strategies]
-    found = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_fit_and_score)(clone(strategies[name]), X, y, groups, *splits[number], task) for name, number in jobs
+    splits = outer_splits(cv, X, y, groups, task)
+
+    blocks = {
+        modality: X.columns[positions(where, X.shape[1])].tolist() for modality, where in resolve_modalities(X).items()
+    }
+    jobs, sites = _jobs(X, y, task, strategies, about, headline, splits, site, blocks)
+    shared = [store.hash_of_table(X), _hash_of(y), _hash_of(groups), task, store.versions()]
+    fits = _run_all(jobs, X, y, groups, task, list(blocks), n_jobs, checkpoint, shared, on_progress)
+
+    codes, classes = np.unique(y, return_inverse=True)[::-1] if task == "classification" else (y.astype(float), None)
+    main, at_sites = {}, {}
+    for (kind, strategy, place), fit in fits.items():
+        if kind == "site":
+            at_sites[strategy, place] = fit
+        else:
+            main.setdefault(strategy, []).append(fit)
+    present = present_modalities(X)
+    held = HeldOut(codes, task, None if classes is None else len(classes), splits, main, present)
+    settings = {
+        "n_splits": len({split.fold for split in splits}),
+        "n_repeats": held.n_repeats(),
+        "cv": _describe_cv(cv, groups),
+        "random_state": random_state if isinstance(random_state, int | None) else str(random_state),
+        "prevalence": prevalence,
+        "versions": store.versions(),
+        "data_hash": store.hash_of(shared[:3]),
+    }
+    return assemble(
+        held,
+        X,
+        classes=classes,
+        about=about,
+        reference=reference,
+        headline=headline,
+        scoring=scoring,
+        margin=margin,
+        blocks=blocks,
+        site=site,
+        sites=sites,
+        at_sites=at_sites,
+        groups=groups,
+        covariates=covariates,
+        estimators=strategies,
+        attestation=attestation,
+        target=target,
+        name=name,
+        settings=settings,
     )
-    rows, warned = [], []
-    for done, ((name, number), (values, caught)) in enumerate(zip(jobs, found, strict=True), start=1):
-        warned += [{"strategy": name, "category": category, "message": said} for category, said in caught.items()]
-        rows += [{"strategy": name, "split": number, "score": score, "value": v} for score, v in values.items()]
-        if on_progress is not None:
-            on_progress(done, len(jobs))
-    warned = pd.DataFrame(warned, columns=["strategy", "category", "message"])
-    counted = warned.groupby(["strategy", "category"], sort=False)["message"].agg(count="size", message="first")
-    return Comparison(pd.DataFrame(rows), task, splits, counted.reset_index())
+
+
+# What is given -------------------------------------------------------------------------------------------------------
+
+
+def _as_table(X, modalities):
+    """A pandas data frame whose columns name their modalities."""
+    import narwhals as nw
+    import pandas as pd
+
+    native = nw.from_native(X, eager_only=True, pass_through=True)
+    if isinstance(native, nw.DataFrame):
+        X = native.to_pandas()
+    elif modalities is None:
+        raise ValueError(
+            f"X is {type(X).__name__}, without names of columns. Give a data frame with columns called "
+            "<modality>__<feature>, or say with `modalities` which columns belong together."
+        )
+    else:
+        X = pd.DataFrame(np.asarray(X))
+    if modalities is None:
+        return X
+    parts = [
+        X.iloc[:, positions(where, X.shape[1])].rename(columns=lambda column, name=name: f"{name}__{column}")
+        for name, where in resolve_modalities(X, modalities).items()
+    ]
+    return pd.concat(parts, axis=1)
 
 
 def _checked_target(y, task):
-    if task not in SCORES:
-        raise ValueError(f"`task` must be one of {list(SCORES)}, got {task!r}.")
     y = np.asarray(y)
+    if task is not None and task not in SCORES:
+        raise ValueError(f"`task` must be one of {list(SCORES)}, got {task!r}.")
     if y.dtype.names is not None:
         raise ValueError("Survival targets cannot be compared yet; give classes or a continuous target.")
+    if y.dtype.kind in "Of" and any(label is None or label != label for label in y.ravel()):
+        raise ValueError("y has missing entries. Leave out subjects without a target.")
     kind = type_of_target(y, input_name="y")
+    if task is None:
+        many = y.dtype.kind in "iuf" and len(np.unique(y)) > _MOST_LABELS
+        task = "regression" if kind.startswith("continuous") or many else "classification"
     if task == "classification" and kind not in ("binary", "multiclass"):
         raise ValueError(f"y is {kind}, not classes. For a continuous target use task='regression'.")
-    return y
+    if task == "regression" and y.dtype.kind not in "iufb":
+        raise ValueError("y is text, not numbers. For classes use task='classification'.")
+    if len(np.unique(y)) < 2:
+        raise ValueError(f"All {len(y)} subjects have the same target; there is nothing to predict.")
+    return y, task
 
 
-def default_splitter(y, task, groups, n_splits, n_repeats, random_state):
-    """Outer splits: stratified for classes, of whole groups where there are any.
+def _checked_scoring(scoring, margin, task):
+    scores = SCORES[task]
+    scoring = next(iter(scores)) if scoring is None else scoring
+    if scoring not in scores:
+        raise ValueError(f"`scoring` must be one of {list(scores)} for {task}, got {scoring!r}.")
+    if margin is None and scoring not in MARGINS:
+        raise ValueError(f"Say with `margin` which difference in {scoring} is worth having; it has no usual one.")
+    margin = MARGINS[scoring] if margin is None else margin
+    if not (np.isfinite(margin) and margin >= 0):
+        raise ValueError(f"`margin` must be a number not below 0, in the unit of {scoring}; got {margin!r}.")
+    return scoring, float(margin)
 
-    Parameters
-    ----------
-    y : ndarray of shape (n_subjects,)
-    task : {"classification", "regression"}
-    groups : ndarray of shape (n_subjects,) or None
-    n_splits, n_repeats : int
-    random_state : int, RandomState or None
 
-    Returns
-    -------
-    splitter : splitter
-    """
-    if groups is not None and len(np.unique(groups)) < n_splits:
-        raise ValueError(
-            f"There are {len(np.unique(groups))} groups, too few for {n_splits} folds of whole groups. Use fewer folds."
-        )
-    if task == "classification":
-        labels, counts = np.unique(y, return_counts=True)
-        if counts.min() < n_splits:
-            raise ValueError(
-                f"Class {labels[counts.argmin()]} has {counts.min()} subjects, too few for {n_splits} folds. Use "
-                "fewer folds, merge or leave out the class, or, for a score with many values, task='regression'."
-            )
-        if groups is not None:
-            return StratifiedGroupKFold(n_splits, shuffle=True, random_state=random_state)
-        return RepeatedStratifiedKFold(n_splits=n_splits, n_repeats=n_repeats, random_state=random_state)
+def _check_prevalence(prevalence):
+    if prevalence is not None and not 0 < prevalence < 1:
+        raise ValueError(f"`prevalence` must lie between 0 and 1, got {prevalence!r}; 12 % is 0.12.")
+
+
+def _beside(site, groups, covariates):
+    import pandas as pd
+
+    site = None if site is None else pd.Series(np.asarray(site, dtype=object), name="site")
     if groups is not None:
-        return GroupKFold(n_splits, shuffle=True, random_state=random_state)
-    return RepeatedKFold(n_splits=n_splits, n_repeats=n_repeats, random_state=random_state)
+        groups = np.asarray(groups)
+        if pd.isna(groups).any():
+            raise ValueError(f"{pd.isna(groups).sum()} subjects have no group. Give each one, its own if need be.")
+    return site, groups, None if covariates is None else pd.DataFrame(covariates).reset_index(drop=True)
 
 
-def _fit_and_score(estimator, X, y, groups, train, test, task):
-    X_train, y_train = _safe_split(estimator, X, y, train)
-    X_test, y_test = _safe_split(estimator, X, y, test, train)
-    params = {}
-    if groups is not None and has_fit_parameter(estimator, "groups"):
-        params["groups"] = groups[train]
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        estimator.fit(X_train, y_train, **params)
-        scores = score_fold(estimator, X_test, y_test, task)
-    # Collected and counted, so that a hundred fits do not print a hundred times what one sentence says.
-    return scores, {warning.category.__name__: str(warning.message) for warning in caught}
+def _chosen(X, strategies, reference, task):
+    """The estimators to run, what they are, and the names of the reference and of the headline strategy."""
+    if isinstance(strategies, dict):
+        chosen = dict(strategies)
+        for name, estimator in chosen.items():
+            wanted = "predict" if task == "regression" else "predict_proba"
+            if not hasattr(estimator, wanted):
+                raise ValueError(
+                    f"Strategy {name!r} ({type(estimator).__name__}) has no {wanted}. "
+                    "Classifiers must give probabilities: wrap it in CalibratedClassifierCV, or set probability=True."
+                )
+    else:
+        chosen = make_strategies(X, task=task, names=strategies)
+    if BASELINE not in chosen:  # who does not beat it has shown no skill
+        chosen = make_strategies(X, task=task, names=[BASELINE]) | chosen
+    given = strategies if isinstance(strategies, dict) else {}
+    about = {name: describe_strategy(name, own=name in given) for name in chosen}
+    fusions = [name for name in chosen if about[name]["family"] in ("late", "early", "own")]
+    headline = next((name for name in ("late-stack", "late-mean") if name in fusions), next(iter(fusions), None))
+    if isinstance(reference, str):
+        if reference not in chosen:
+            chosen |= make_strategies(X, task=task, names=[reference])
+    else:
+        reference, estimator = on_modalities(X, list(reference), task)
+        chosen.setdefault(reference, estimator)
+    about.setdefault(reference, describe_strategy(reference))
+    return (
+        chosen,
+        about,
+        reference,
+        headline if headline != reference else next((name for name in fusions if name != reference), None),
+    )
+
+
+def _describe_cv(cv, groups):
+    kind = type(cv).__name__.strip("_")
+    return f"{kind}, whole groups" if groups is not None else kind
+
+
+def _hash_of(values):
+    import pandas as pd
+
+    return None if values is None else store.hash_of_table(pd.Series(np.asarray(values)))
+
+
+# The fits ------------------------------------------------------------------------------------------------------------
+
+
+def _jobs(X, y, task, strategies, about, headline, splits, site, blocks):
+    """Everything that is fitted, keyed by (kind, strategy, place), and the rows of every site."""
+    binary = task == "classification" and len(np.unique(y)) == 2
+    refitted = _without_each(strategies, headline, blocks)
+    jobs = {}
+    for number, split in enumerate(splits):
+        for name, estimator in (strategies | refitted).items():
+            fused = name in about and about[name]["family"] in ("early", "late", "own")
+            jobs["split", name, number] = Job(
+                name,
+                estimator,
+                split.train,
+                split.test,
+                take_away=blocks if fused and len(blocks) > 1 else {},
+                threshold="youden" if binary and split.repeat == 0 and name in about else None,
+            )
+    rows = {}
+    for place, train, test in site_splits(site) if site is not None and site.nunique() > 1 else ():
+        rows[place] = test
+        codes = np.unique(y, return_inverse=True)[1] if task == "classification" else y
+        if why_not_scored(codes[test], task, len(np.unique(y))) or len(np.unique(y[train])) < 2:
+            continue
+        for name, estimator in strategies.items():
+            if about[name]["family"] != "baseline":
+                jobs["site", name, place] = Job(name, estimator, train, test)
+    return jobs, rows
+
+
+def _without_each(strategies, headline, blocks):
+    """The headline strategy without each modality in turn, where it can be told which ones to use."""
+    if headline is None or len(blocks) < 2 or "modalities" not in strategies[headline].get_params(deep=False):
+        return {}
+    given = strategies[headline].modalities or blocks
+    from sklearn.base import clone
+
+    return {
+        without(headline, modality): clone(strategies[headline]).set_params(
+            modalities={name: columns for name, columns in given.items() if name != modality}
+        )
+        for modality in given
+        if len(given) > 1
+    }
+
+
+def _run_all(jobs, X, y, groups, task, names, n_jobs, checkpoint, shared, on_progress):
+    """Fit all, or read what an earlier run finished; in the order of `jobs`."""
+    found, paths = {}, {}
+    with nullcontext() if checkpoint is None else store.Checkpoint(checkpoint, store.hash_of(shared)) as folder:
+        if folder is not None:
+            paths = {key: folder.path(job) for key, job in jobs.items()}
+            found = {key: fit for key, path in paths.items() if (fit := store.load(path)) is not None}
+        left = {key: job for key, job in jobs.items() if key not in found}
+        if on_progress is not None and found:
+            on_progress(len(found), len(jobs))
+        fresh = Parallel(n_jobs=n_jobs, return_as="generator")(
+            delayed(_run_and_keep)(job, X, y, groups, task, names, paths.get(key)) for key, job in left.items()
+        )
+        for done, (key, fit) in enumerate(zip(left, fresh, strict=True), start=len(jobs) - len(left) + 1):
+            found[key] = fit
+            if on_progress is not None:
+                on_progress(done, len(jobs))
+    return {key: found[key] for key in jobs}
+
+
+def _run_and_keep(job, X, y, groups, task, names, path):
+    fit = run(job, X, y, groups, task, names)
+    if path is not None:
+        store.save(path, fit)
+    return fit

@@ -179,3 +179,53 @@ def make_strategies(X, *, task="classification", names="default"):
         for one in [modality] if modality else columns:
             chosen[f"{base}:{one}"] = strategy.make(task, modalities={one: columns[one]})
     return chosen
+
+
+def on_modalities(X, names, task):
+    """Name and estimator of the default fusion of some modalities only; of one, that modality alone.
+
+    Parameters
+    ----------
+    X : data frame of shape (n_subjects, n_features)
+    names : list of str
+        Modalities.
+    task : {"classification", "regression"}
+
+    Returns
+    -------
+    name : str
+    estimator : estimator
+    """
+    columns = resolve_modalities(X)
+    unknown = [name for name in names if name not in columns]
+    if unknown or not names:
+        raise ValueError(f"The reference names no modality of X: {unknown or names}. X has {list(columns)}.")
+    if len(names) == 1:
+        return next(iter(make_strategies(X, task=task, names=[f"single:{names[0]}"]).items()))
+    estimator = REGISTRY["late-stack"].make(task, modalities={name: columns[name] for name in names})
+    return f"late-stack:{'+'.join(names)}", estimator
+
+
+def describe_strategy(name, *, own=False):
+    """Family and description of a strategy that is compared.
+
+    Parameters
+    ----------
+    name : str
+        As in :func:`make_strategies` or from :func:`on_modalities`.
+    own : bool
+        Whether the user gave the estimator.
+
+    Returns
+    -------
+    about : dict
+        ``family`` and ``description``.
+    """
+    base, _, modalities = name.partition(":")
+    if own or base not in REGISTRY:
+        return {"family": "own", "description": "Given by the user."}
+    strategy = REGISTRY[base]
+    description = strategy.description
+    if modalities:
+        description = f"{description} Only: {modalities.replace('+', ', ')}."
+    return {"family": strategy.family, "description": description}

@@ -17,10 +17,13 @@ class Block:
     names : list of str
     values : ndarray of shape (n_rows, n_features)
         NaN where missing; float32 if every number of a parquet file was, else float64.
+    coding : dict
+        How other tables become these columns; see `JoinLog.coding`.
     """
 
     names: list
     values: np.ndarray
+    coding: dict
 
 
 def numeric_block(table, log):
@@ -41,17 +44,19 @@ def numeric_block(table, log):
     CohortError
         If a cell is no number, or decimal commas and points are mixed.
     """
-    names, columns, notes, kinds = [], [], {}, {}
+    names, columns, notes, kinds, levels = [], [], {}, {}, {}
     for i, name in enumerate(table.names):
         parsed = parse_column(table, i)
         kinds.setdefault(parsed.kind, []).append(i)
         made, conversion = feature_columns(parsed, name, table)
+        if parsed.kind == "text":
+            levels[name] = sorted({text for text in parsed.texts if text is not None})
         if conversion:
             notes.setdefault(parsed.kind, []).append(conversion)
         for made_name, values in made:
             names.append(made_name)
             columns.append(values)
-    _refuse_mixed_decimals(table, kinds)
+    refuse_mixed_decimals(table, kinds)
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise CohortError(
@@ -68,10 +73,11 @@ def numeric_block(table, log):
     values = np.empty((len(table), len(columns)), dtype=dtype, order="F")
     for i, column in enumerate(columns):
         values[:, i] = column
-    return Block(names, values)
+    boolean = [table.names[i] for i in kinds.get("boolean", [])]
+    return Block(names, values, {"columns": names, "boolean": boolean, "levels": levels, "dtype": values.dtype.name})
 
 
-def _refuse_mixed_decimals(table, kinds):
+def refuse_mixed_decimals(table, kinds):
     """1.234 beside 3,14 may be one thousand: refuse to guess."""
     import pyarrow as pa
     from pyarrow import compute as pc

@@ -230,15 +230,25 @@ def feature_columns(parsed, name, table):
         return [(name, parsed.numbers)], f"{name} (false = 0, true = 1)"
     if parsed.kind == "comma":
         return [(name, parsed.numbers)], f"{name} (decimal comma)"
-    missing = np.array([text is None for text in parsed.texts])
-    levels = sorted(set(parsed.texts[~missing]))
+    levels = sorted({text for text in parsed.texts if text is not None})
     if len(levels) > MAX_LEVELS:
         raise CohortError(
             f"{table.file}, column {name!r} is text with {len(levels)} different values ({shorten(levels, 3)}), more "
             f"than the {MAX_LEVELS} levels of a category. Encode it as numbers or leave it out: drop={name!r}."
         )
-    flags = {level: np.where(missing, np.nan, (parsed.texts == level).astype(float)) for level in levels}
+    columns = list(zip(level_columns(name, levels), level_flags(parsed.texts, levels), strict=True))
     if len(levels) == 2:
-        return [(name, flags[levels[1]])], f"{name} ({levels[0]} = 0, {levels[1]} = 1)"
-    columns = [(f"{name}={plain_name(level)}", flag) for level, flag in flags.items()]
+        return columns, f"{name} ({levels[0]} = 0, {levels[1]} = 1)"
     return columns, f"{name} (a 0/1 column for each of: {', '.join(levels)})"
+
+
+def level_columns(name, levels):
+    """Return the names of the columns that a feature of these levels becomes: itself, or one per level."""
+    return [name] if len(levels) == 2 else [f"{name}={plain_name(level)}" for level in levels]
+
+
+def level_flags(texts, levels):
+    """Return the columns that a feature of these levels becomes; NaN where the text is None."""
+    missing = np.array([text is None for text in texts], dtype=bool)
+    shown = levels[1:] if len(levels) == 2 else levels
+    return [np.where(missing, np.nan, (texts == level).astype(float)) for level in shown]

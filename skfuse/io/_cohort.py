@@ -123,7 +123,7 @@ def read_cohort(
     >>> cohort.y.tolist(), cohort.log.lacking
     ([0, 1, 0], {'mri': ['03'], 'pet': ['01']})
     """
-    _require_pandas()
+    require_pandas()
     if task not in TASKS:
         raise CohortError(f"`task` must be 'classification' or 'regression', got {task!r}.")
     log = JoinLog(str(path))
@@ -148,7 +148,10 @@ def read_cohort(
     log_dropped_rows(labels, modalities, rows, positions, reasons, wide, log)
 
     rows, some = rows.take(np.equal(reasons, None)), present.any(axis=1)
-    _log_blocks(blocks, present[some], rows, some, log)
+    for block in blocks.values():
+        if not some.all():
+            block.values = block.values[some]
+    log_blocks(blocks, present[some], rows, log)
     y, task = make_y(wanted, rows.labels, positive, task, log)
     cohort = _make_cohort(path, labels, rows, blocks, y, task, roles, log)
     for message in log.warnings:
@@ -156,18 +159,17 @@ def read_cohort(
     return cohort
 
 
-def _require_pandas():
+def require_pandas():
+    """Raise an ImportError that says what to install, unless pandas and pyarrow are there."""
     for package in ("pandas", "pyarrow"):
         if find_spec(package) is None:
             raise ImportError(f'Reading a cohort needs {package}: pip install "skfuse[app]".')
 
 
-def _log_blocks(blocks, present, rows, some, log):
-    """Cut the blocks to the rows that are kept, and write what is in them."""
+def log_blocks(blocks, present, rows, log):
+    """Write what is in the blocks."""
     names = rows.names
     for j, (modality, block) in enumerate(blocks.items()):
-        if not some.all():
-            block.values = block.values[some]
         constant, empty = describe(block.names, block.values)
         if constant:
             log.constant[modality] = constant
@@ -178,28 +180,36 @@ def _log_blocks(blocks, present, rows, some, log):
     log.shape = (len(names), sum(log.n_features.values()))
 
 
-def _make_cohort(path, labels, rows, blocks, y, task, roles, log):
+def make_table(blocks, rows, ids_of):
+    """Return the joined table and its index, which is called like the column of ids of the table `ids_of`."""
     import pandas as pd
 
-    id_name = labels.id_name if labels.id_name != "the first column" else None
+    id_name = ids_of.id_name if ids_of.id_name != "the first column" else None
     index = pd.Index(rows.names, name=id_name)
     frames = [
         pd.DataFrame(block.values, index=index, columns=[f"{modality}{SEPARATOR}{name}" for name in block.names])
         for modality, block in blocks.items()
     ]
+    return (frames[0] if len(frames) == 1 else pd.concat(frames, axis=1)), index
+
+
+def _make_cohort(path, labels, rows, blocks, y, task, roles, log):
+    import pandas as pd
+
+    X, index = make_table(blocks, rows, labels)
     covariates = read_covariates(labels, rows, roles, log)
 
     def series(values, name):
         return None if values is None else pd.Series(values, index=index, name=name)
 
     return Cohort(
-        X=frames[0] if len(frames) == 1 else pd.concat(frames, axis=1),
+        X=X,
         y=series(y, roles.target),
         site=series(read_site(labels, rows, roles, log), roles.site),
         covariates=None
         if covariates is None
         else pd.DataFrame(covariates.values, index=index, columns=covariates.names),
-        groups=series(read_groups(labels, rows, roles), roles.groups or id_name),
+        groups=series(read_groups(labels, rows, roles), roles.groups or index.name),
         task=task,
         log=log,
         name=Path(path).resolve().name.split(".")[0],

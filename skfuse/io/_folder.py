@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from skfuse.io._log import CohortError, TableLog, shorten
+from skfuse.io._log import CohortError, DroppedRow, TableLog, shorten
 from skfuse.io._names import (
     SEPARATOR,
     compile_patterns,
@@ -45,8 +45,9 @@ def read_tables(path, roles, drop, log):
 
     Returns
     -------
-    labels : RawTable
-        Holds all columns of the labels table; of a wide table those that are no feature.
+    labels : RawTable or None
+        Holds all columns of the labels table; of a wide table those that are no feature. None if there is no such
+        table and no target is asked for.
     modalities : list of RawTable
         Columns named by feature; for a folder the column of visits is still among them.
     wide : bool
@@ -68,19 +69,32 @@ def read_tables(path, roles, drop, log):
     for table in modalities:
         table = drop_columns(table, patterns, used, log)
         table = _leave_out_roles(table, roles, log)
+        if roles.visit in table.names:
+            log.roles[table.name] = [roles.visit]
         if [name for name in table.names if name != roles.visit]:
             kept.append(table)
         else:
             log.warn(f"Modality {table.name!r} has no column left and was left out.")
+            if not wide:
+                log_left_out(table, "its table has no column left", log)
     unused = [pattern.pattern for pattern in patterns if pattern not in used]
     if unused:
         log.warn(f"`drop` matches no column: {shorten(unused)}.")
     if not kept:
         raise CohortError(f"{path.name}: no modality is left. Check `drop`: {drop!r}.")
-    left_out = [name for name in labels.names if name not in roles.names]
-    if left_out:
-        log.left_out["labels"] = left_out
+    if labels is not None:
+        named = [name for name in labels.names if name in roles.names]
+        left_out = [name for name in labels.names if name not in roles.names]
+        if named:
+            log.roles["labels"] = named
+        if left_out:
+            log.left_out["labels"] = left_out
     return labels, kept, wide
+
+
+def log_left_out(table, reason, log):
+    """Write that no row of a table was used."""
+    log.dropped += [DroppedRow(table.name, text or "", reason) for text in table.ids]
 
 
 def _leave_out_roles(table, roles, log):
@@ -112,6 +126,8 @@ def _read_folder(path, roles, log):
             log.ignored_files[item.name] = "hidden"
         elif item.is_dir():
             log.ignored_files[item.name] = "folder"
+        elif item.exists() and not item.is_file():  # reading a named pipe would wait for ever
+            log.ignored_files[item.name] = "no ordinary file"
         elif suffix not in (*TEXT, *PARQUET):
             log.ignored_files[item.name] = "no table (csv, tsv, parquet, also gzipped)"
             if item.suffix.lower() in _FORGOTTEN:
@@ -125,10 +141,11 @@ def _read_folder(path, roles, log):
                     f"{files[name].name} and {item.name} are both modality {name!r}. Keep one, or rename one."
                 )
             files[name] = item
-    _check_files(path, labels_files, files)
-    labels = read_table(labels_files[0], "labels", log)
-    _log_table(labels, log)
-    modalities = []
+    _check_files(path, labels_files, files, roles)
+    labels, modalities = None, []
+    if labels_files:
+        labels = read_table(labels_files[0], "labels", log)
+        _log_table(labels, log)
     for name, file in files.items():
         table = read_table(file, name, log)
         _log_table(table, log)
@@ -137,11 +154,11 @@ def _read_folder(path, roles, log):
     return labels, modalities
 
 
-def _check_files(path, labels_files, files):
+def _check_files(path, labels_files, files, roles):
     if len(labels_files) > 1:
         names = " and ".join(file.name for file in labels_files)
         raise CohortError(f"{path.name} holds two tables of labels: {names}. Keep one.")
-    if not labels_files:
+    if not labels_files and roles.target is not None:
         found = shorten([file.name for file in files.values()]) or "no table at all"
         raise CohortError(
             f"{path.name} holds no labels.csv or participants.tsv, only {found}. Add a table with the ids and the "
@@ -149,8 +166,8 @@ def _check_files(path, labels_files, files):
         )
     if not files:
         raise CohortError(
-            f"{path.name} holds {labels_files[0].name}, but no table of a modality. Add one table per modality, "
-            "such as mri.csv, with ids in its first column."
+            f"{path.name} holds {labels_files[0].name if labels_files else 'no file that is a table'}, but no table of "
+            "a modality. Add one table per modality, such as mri.csv, with ids in its first column."
         )
 
 

@@ -103,18 +103,45 @@ def check_spelling(labels, table):
         If no id is in the labels, or if ids that match nowhere differ from ones that match nowhere by a prefix,
         leading zeros, decimals or case only.
     """
-    from skfuse.modalities._subjects import spelled_differently  # loads scikit-learn, which reading does not need
-
+    _refuse_pairs(table, labels)
     known, own = set(labels.ids), set(table.ids)
-    pairs = spelled_differently(own, known)
-    if pairs:
-        mine, theirs = pairs[0]
-        raise CohortError(
-            f"Ids are text, and {len(pairs)} of them are written differently: {mine!r} in {table.file}, {theirs!r} in "
-            f"{labels.file}. Write them alike (prefix 'sub-', leading zeros, decimals, case)."
-        )
     if not known & own:
         raise CohortError(
             f"No id of {table.file} ({shorten(table.ids, 3)}) is in {labels.file} ({shorten(labels.ids, 3)}). Is its "
             "first column the subject id? Check the prefix 'sub-' and leading zeros."
+        )
+
+
+def refuse_other_spelling(tables, log):
+    """Refuse tables that write the same ids differently; that two tables share no id gives a warning only.
+
+    Parameters
+    ----------
+    tables : list of RawTable
+    log : JoinLog
+
+    Raises
+    ------
+    CohortError
+        Names two spellings.
+    """
+    for i, table in enumerate(tables):
+        for other in tables[:i]:
+            _refuse_pairs(table, other)
+        others = set().union(*(other.ids for other in tables if other is not table))
+        if others and not others & set(table.ids):
+            log.warn(
+                f"No id of {table.file} ({shorten(table.ids, 3)}) is in another table ({shorten(sorted(others), 3)})."
+            )
+
+
+def _refuse_pairs(table, other):
+    from skfuse.modalities._subjects import spelled_differently  # loads scikit-learn, which reading does not need
+
+    pairs = spelled_differently(set(table.ids), set(other.ids))
+    if pairs:
+        mine, theirs = pairs[0]
+        raise CohortError(
+            f"Ids are text, and {len(pairs)} of them are written differently: {mine!r} in {table.file}, {theirs!r} in "
+            f"{other.file}. Write them alike (prefix 'sub-', leading zeros, decimals, case)."
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skfuse.io._blocks import numeric_block
+from skfuse.io._coding import coded_block
 from skfuse.io._log import CohortError, DroppedRow, number_of, shorten
 
 NO_TARGET = "no value of the target"
@@ -40,6 +41,38 @@ class Rows:
         """Return the rows where the boolean array `keep` is true."""
         visits = None if self.visits is None else self.visits[keep]
         return Rows(self.ids[keep], visits, self.labels[keep])
+
+
+def make_all_rows(labels, modalities):
+    """Return a row for everyone in any table, those of the labels table first.
+
+    Parameters
+    ----------
+    labels : RawTable or None
+    modalities : list of RawTable
+
+    Returns
+    -------
+    rows : Rows
+        `labels` is -1 where the labels table has no row.
+    """
+    tables = [table for table in (labels, *modalities) if table is not None]
+    if all(table.visits is None for table in tables):
+        ids = np.array(list(dict.fromkeys(text for table in tables for text in table.ids)), dtype=object)
+        rows = Rows(ids, None, np.full(len(ids), -1, dtype=np.intp))
+    else:
+        pairs = {}
+        for table in tables:
+            if table.visits is not None:
+                pairs |= dict.fromkeys(zip(table.ids, table.visits, strict=True))
+        known = {text for text, _ in pairs}
+        # a subject without any visit keeps one row, so that nobody is lost
+        pairs |= dict.fromkeys((text, "") for table in tables for text in table.ids if text not in known)
+        ids, visits = (np.array(part, dtype=object) for part in zip(*pairs, strict=True))
+        rows = Rows(ids, visits, np.full(len(ids), -1, dtype=np.intp))
+    if labels is not None:
+        rows.labels = locate(labels, rows)
+    return rows
 
 
 def make_rows(labels, modalities):
@@ -92,7 +125,7 @@ def locate(table, rows):
     return np.array([where.get(key, -1) for key in wanted], dtype=np.intp)
 
 
-def join_blocks(modalities, positions, log):
+def join_blocks(modalities, positions, log, coding=None):
     """Convert the rows of each modality that are needed, and put them in the order of the cohort.
 
     Parameters
@@ -101,6 +134,9 @@ def join_blocks(modalities, positions, log):
     positions : dict
         For each modality the row of its table for each row of the cohort, -1 for none.
     log : JoinLog
+        Takes the coding of each modality.
+    coding : dict or None
+        How tables were converted for a model, and are to be converted again; None learns it from these tables.
 
     Returns
     -------
@@ -113,7 +149,9 @@ def join_blocks(modalities, positions, log):
         wanted = positions[table.name]
         has_row = wanted >= 0
         used, inverse = np.unique(wanted[has_row], return_inverse=True)
-        block = numeric_block(table.take(used), log)
+        part = table.take(used)
+        block = numeric_block(part, log) if coding is None else coded_block(part, coding[table.name], log)
+        log.coding[table.name] = block.coding
         if not (has_row.all() and np.array_equal(inverse, np.arange(len(used)))):
             values = np.full((len(wanted), len(block.names)), np.nan, dtype=block.values.dtype, order="F")
             values[has_row] = block.values[inverse]

@@ -5,7 +5,10 @@ from dataclasses import asdict, dataclass, field
 
 
 class CohortError(ValueError):
-    """A cohort cannot be read as it is; the message names file, row or column and the cure."""
+    """A cohort cannot be read as it is; the message, one line, names file, row or column and the cure."""
+
+    def __init__(self, message=""):
+        super().__init__(one_line(message))
 
 
 class CohortWarning(UserWarning):
@@ -62,14 +65,24 @@ class JoinLog:
         Name, task and, for classes, how many rows each has.
     ignored_files : dict
         Files beside the tables, and why they were not read.
+    roles : dict
+        For each table the columns that an argument named: target, site, covariates, groups, visit.
     left_out : dict
-        For each table the columns that no argument named.
+        For each table the columns that no argument named, or that another table is asked for.
     dropped_columns : dict
         For each modality the columns that `drop` matched.
     conversions : list of str
         Values, names and ids that were changed, and how.
     constant, all_missing : dict
         Columns of the joined table, by modality, that hold one value or none. They are kept.
+    coding : dict
+        For each modality how its table became columns of numbers, so that another table can be read the same way:
+        ``columns`` (names without prefix, in order), ``boolean`` (features that were true or false), ``levels``
+        (features that were text, and their levels in order) and ``dtype``.
+    alignment : dict
+        Where tables were read for a model: how they differ from those of its training. ``lacking_modalities``,
+        ``extra_modalities``, ``reordered`` (modalities) and, by modality, ``lacking_columns``, ``extra_columns`` and
+        ``new_levels`` (feature to level to number of cells).
     warnings : list of str
         Everything that was also given as a :class:`CohortWarning`.
 
@@ -94,21 +107,28 @@ class JoinLog:
     n_features: dict = field(default_factory=dict)
     target: dict = field(default_factory=dict)
     ignored_files: dict = field(default_factory=dict)
+    roles: dict = field(default_factory=dict)
     left_out: dict = field(default_factory=dict)
     dropped_columns: dict = field(default_factory=dict)
     conversions: list = field(default_factory=list)
     constant: dict = field(default_factory=dict)
     all_missing: dict = field(default_factory=dict)
+    coding: dict = field(default_factory=dict)
+    alignment: dict = field(default_factory=dict)
     warnings: list = field(default_factory=list)
 
     def warn(self, message):
         """Keep a message that the reader gives as a warning at its end."""
-        self.warnings.append(message)
+        self.warnings.append(one_line(message))
 
     def convert(self, message):
         """Keep a conversion that changes values or names: it is logged and given as a warning."""
-        self.conversions.append(message)
-        self.warnings.append(message)
+        self.note(message)
+        self.warn(message)
+
+    def note(self, message):
+        """Keep a conversion that changes no value: it is logged, and gives no warning."""
+        self.conversions.append(one_line(message))
 
     def to_dict(self):
         """Return everything as plain lists and dicts, ready for JSON."""
@@ -181,6 +201,11 @@ class JoinLog:
             f"{table}: {count}, {reason}" + (f": {shorten(names, limit)}" if names else "")
             for ((table, reason), count), names in zip(grouped.items(), ids.values(), strict=True)
         ]
+
+
+def one_line(message):
+    """Return a message without line breaks, which names and cells of a file may bring in."""
+    return " ".join(str(message).splitlines())
 
 
 def number_of(count, noun):

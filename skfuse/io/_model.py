@@ -1,10 +1,13 @@
 """Save and load fitted models without pickle: only types on a list are ever built."""
 
+import hashlib
 import importlib
 import os
 import pkgutil
 import zipfile
 from pathlib import Path
+
+from skfuse.io._archive import check_versions, open_sealed, seal
 
 # Beside what skops itself trusts (public scikit-learn estimators, NumPy and SciPy containers).
 TRUSTED_TYPES = (
@@ -43,7 +46,7 @@ TRUSTED_TYPES = (
 )
 
 
-def save_model(model, path):
+def save_model(model, path, *, manifest=None):
     """Save a fitted model to a file that :func:`load_model` can read.
 
     Parameters
@@ -52,6 +55,9 @@ def save_model(model, path):
         A scikit-learn or skfuse estimator, fitted.
     path : str or Path
         The file, usually called ``*.skops``; it is replaced if it exists.
+    manifest : dict or None
+        What to know about the model (see :class:`skfuse.deployment.FittedModel`), stored in the file as ``skfuse.json``
+        together with a SHA-256 of the whole file. None writes a plain skops file.
 
     Returns
     -------
@@ -97,17 +103,33 @@ def save_model(model, path):
             f"{type(model).__name__} holds types that load_model would refuse: {untrusted}.{search} Use public "
             "scikit-learn and skfuse classes, or save it with skops.io.dump and vouch for these types yourself."
         )
-    partial = path.with_name(path.name + ".part")  # an interrupted write leaves the old model whole
-    partial.write_bytes(data)
-    os.replace(partial, path)
+    write_whole(path, data if manifest is None else seal(data, manifest))
     return path
 
 
-def load_model(path, *, trusted=()):
+def write_whole(path, data):
+    """Write a file so that an interruption leaves the old one whole, and no partial one behind."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(partial, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def load_model(path, *, trusted=(), allow_other_versions=False):
     """Load a model saved by :func:`save_model`; types that are not on the list of trusted ones are refused.
 
     Trusted are the types that skops trusts, those of ``skfuse.io.TRUSTED_TYPES``, and the public classes of skfuse
-    (those in the ``__all__`` of their package). Pickle files, which can run any code when opened, are never read.
+    (those in the ``__all__`` of their package). Pickle files, which can run any code when opened, are never read. A
+    file with a manifest is refused if any byte of it was changed, or if it was made by versions that do not agree with
+    those installed: before 1.0 another minor version of skfuse, from 1.0 another major or a newer minor one; always
+    another minor version of scikit-learn, which promises nothing for such a model. The SHA-256 in the file shows damage
+    and careless edits. It is no signature: load only files whose origin you know.
 
     Parameters
     ----------
@@ -116,6 +138,8 @@ def load_model(path, *, trusted=()):
     trusted : sequence of str
         Full names of further types that you vouch for, such as a class of your own: ``"mypackage.MyEstimator"``. Such
         a type may run any of its code when the file is opened.
+    allow_other_versions : bool
+        Warn instead of refusing a file that was made by other versions.
 
     Returns
     -------
@@ -125,15 +149,22 @@ def load_model(path, *, trusted=()):
     Raises
     ------
     ValueError
-        If the file is a pickle, is damaged or holds other types, which the message names.
+        If the file is a pickle, is damaged or changed, was made by other versions or holds other types, which the
+        message names.
     FileNotFoundError
         If there is no such file.
     ImportError
         If skops is not installed.
 
+    Warns
+    -----
+    ModelVersionWarning
+        If other versions made the file and `allow_other_versions` is set.
+
     See Also
     --------
     save_model : Make such a file.
+    skfuse.deployment.load_fitted_model : Also reads the manifest.
 
     Examples
     --------
@@ -146,6 +177,11 @@ def load_model(path, *, trusted=()):
     ...     load_model(save_model(model, Path(folder, "model.skops")))
     LogisticRegression()
     """
+    return load_with_manifest(path, trusted, allow_other_versions)[0]
+
+
+def load_with_manifest(path, trusted=(), allow_other_versions=False):
+    """Return the model, its manifest (None if it has none) and the SHA-256 of the file."""
     skops_io = _skops()
     path = Path(path)
     if not path.is_file():
@@ -156,6 +192,9 @@ def load_model(path, *, trusted=()):
             "run any code; load such a model where it was made and save it with skfuse.io.save_model."
         )
     data = path.read_bytes()
+    manifest = open_sealed(data, path.name)
+    if manifest is not None:
+        check_versions(manifest, path.name, allow_other_versions)
     try:
         untrusted = _untrusted(data, trusted)
     except Exception as error:  # whatever a damaged or foreign zip file makes skops stumble over
@@ -165,7 +204,8 @@ def load_model(path, *, trusted=()):
             f"{path.name} holds types that are not trusted: {untrusted}. If you know where the file comes from, and "
             f"the types, vouch for them: load_model(path, trusted={untrusted})."
         )
-    return skops_io.loads(data, trusted=skops_io.get_untrusted_types(data=data))
+    model = skops_io.loads(data, trusted=skops_io.get_untrusted_types(data=data))
+    return model, manifest, hashlib.sha256(data).hexdigest()
 
 
 def _skops():

@@ -78,9 +78,7 @@ def feature_names(columns, prefixes, file, log):
         raise CohortError(f"{file}: the columns {shorten(same)} would both be called {repeated[0]!r}. Rename one.")
     changed = [column for column, feature in zip(bare, features, strict=True) if column != feature]
     if changed:
-        log.conversions.append(
-            f"{file}: '__' became '_' in the names of {number_of(len(changed), 'column')}: {shorten(changed)}."
-        )
+        log.note(f"{file}: '__' became '_' in the names of {number_of(len(changed), 'column')}: {shorten(changed)}.")
     return features
 
 

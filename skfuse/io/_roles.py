@@ -7,6 +7,7 @@ import numpy as np
 from skfuse.io._blocks import numeric_block
 from skfuse.io._log import CohortError, number_of, shorten
 
+NO_TARGET = object()  # tables are read to predict from them
 TASKS = (None, "classification", "regression")
 
 
@@ -14,7 +15,7 @@ TASKS = (None, "classification", "regression")
 class Roles:
     """The arguments of `read_cohort` that name columns."""
 
-    target: str
+    target: str | None
     site: str | None = None
     covariates: list = field(default_factory=list)
     groups: str | None = None
@@ -29,11 +30,11 @@ class Roles:
 
 
 def make_roles(target, site, covariates, groups, visit):
-    """Check the arguments of `read_cohort` that name columns.
+    """Check the arguments of `read_cohort` and `read_modalities` that name columns.
 
     Parameters
     ----------
-    target : str
+    target : str or NO_TARGET
     site, groups : str or None
     covariates : str or sequence of str
     visit : str, tuple of (str, value) or None
@@ -56,11 +57,14 @@ def make_roles(target, site, covariates, groups, visit):
             raise CohortError(f"`visit` must be a column, '<column>=<value>' or (column, value), got {visit!r}.")
         visit, value = visit[0], str(visit[1]).strip()
     given = {"target": target, "site": site, "groups": groups, "visit": visit}
+    if target is NO_TARGET:
+        del given["target"]
+        target = None
     for argument, name in [*given.items(), *(("covariates", name) for name in covariates)]:
         if (name is None and argument != "target") or (isinstance(name, str) and name):
             continue
         raise CohortError(f"`{argument}` must name a column, got {name!r}.")
-    if target in (site, groups, visit, *covariates):
+    if target is not None and target in (site, groups, visit, *covariates):
         raise CohortError(f"The target {target!r} cannot be a site, covariate, group or visit as well.")
     if len(set(covariates)) < len(covariates):
         raise CohortError(f"`covariates` names a column twice: {covariates}.")

@@ -64,7 +64,7 @@ class RawTable:
         if len(rows) == len(self) and np.array_equal(rows, np.arange(len(self))):
             return self
         visits = None if self.visits is None else self.visits[rows]
-        cells = self.cells.take(rows)
+        cells = self.cells.take(rows) if self.names else self.cells  # Arrow cannot take rows of no columns
         return replace(self, ids=self.ids[rows], cells=cells, rows=self.rows[rows], visits=visits)
 
     def select(self, columns, **changes):
@@ -122,11 +122,11 @@ def read_table(path, name, log):
         header, cells, delimiter, line_of = text.header, text.table, text.delimiter, text.line_of
         n_blank = text.n_blank
     if n_blank:
-        log.conversions.append(f"{file}: skipped {number_of(n_blank, 'line')} of blanks.")
+        log.note(f"{file}: skipped {number_of(n_blank, 'line')} of blanks.")
     header, cells = _clean_header(header, cells, file, log)
     first = header.index("participant_id") if "participant_id" in header else 0
     if first:
-        log.conversions.append(f"{file}: the ids are in 'participant_id', which is not the first column.")
+        log.note(f"{file}: the ids are in 'participant_id', which is not the first column.")
     rest = [i for i in range(len(header)) if i != first]
     table = RawTable(
         name, file, header[first] or "the first column", np.empty(0), [header[i] for i in rest],
@@ -144,12 +144,10 @@ def _clean_header(header, cells, file, log):
     """Strip names, leave out the empty columns that Excel adds, refuse names that are missing or repeated."""
     stripped = [name.strip() for name in header]
     if stripped != header:
-        log.conversions.append(f"{file}: blanks around names of columns were removed.")
+        log.note(f"{file}: blanks around names of columns were removed.")
     keep = [i for i, name in enumerate(stripped) if name or i == 0 or not is_missing(cells.column(i)).all()]
     if len(keep) < len(stripped):
-        log.conversions.append(
-            f"{file}: left out {number_of(len(stripped) - len(keep), 'empty column')} without a name."
-        )
+        log.note(f"{file}: left out {number_of(len(stripped) - len(keep), 'empty column')} without a name.")
     header, cells = [stripped[i] for i in keep], cells.select(keep)
     unnamed = [i + 1 for i, name in zip(keep[1:], header[1:], strict=True) if not name]
     if unnamed:
@@ -180,7 +178,7 @@ def _read_ids(column, table, log):
     if pa.types.is_string(column.type):
         raw = column.to_pylist()
         if any(a is not None and a != b for a, b in zip(ids, raw, strict=True)):
-            log.conversions.append(f"{table.file}: blanks around ids were removed.")
+            log.note(f"{table.file}: blanks around ids were removed.")
     elif not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         raise CohortError(f"{table.file}: the ids in {table.id_name!r} are of type {column.type}. Write them as text.")
     missing = np.flatnonzero([text is None for text in ids])

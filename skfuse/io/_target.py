@@ -103,6 +103,8 @@ def make_y(target, rows, positive, task, log):
     log.target = {"name": target.name, "task": task}
     if counts is not None:
         log.target["counts"] = counts
+        if len(set(y)) == 2:
+            log.target["positive"] = _positive(target, y, positive, counts)
     return y, task
 
 
@@ -136,6 +138,13 @@ def _classes(target, rows, numbers, positive, log):
         "numbers: task='regression'."
     )
     return labels, counts
+
+
+def _positive(target, y, positive, counts):
+    """Return the class label whose probability a model of two classes gives."""
+    if positive is not None:
+        return _find_label(positive, counts, target)
+    return "true" if target.parsed.kind == "boolean" else str(max(y))
 
 
 def _find_label(positive, counts, target):

@@ -11,7 +11,7 @@ def choose_rows(labels, modalities, roles, wide, log):
 
     Parameters
     ----------
-    labels : RawTable
+    labels : RawTable or None
     modalities : list of RawTable
     roles : Roles
     wide : bool
@@ -20,7 +20,7 @@ def choose_rows(labels, modalities, roles, wide, log):
 
     Returns
     -------
-    labels : RawTable
+    labels : RawTable or None
     modalities : list of RawTable
         Without the column of visits; `visits` is set where rows are told apart by visit.
 
@@ -29,31 +29,33 @@ def choose_rows(labels, modalities, roles, wide, log):
     CohortError
         If ids repeat and nothing says how to tell their rows apart.
     """
-    tables = _take(labels, modalities, wide, lambda table: drop_blank_rows(table, log))
+    n_labels = 0 if labels is None else 1
+    tables = [labels, *modalities][1 - n_labels :]
+    tables = _take(tables, wide, lambda table: drop_blank_rows(table, log))
     agree_on_prefix(tables[:1] if wide else tables, log)
     if roles.visit is not None:
         if not any(roles.visit in table.names for table in tables):
-            raise CohortError(f"No table has the column {roles.visit!r} that `visit` names. {_columns_of(labels)}")
-        tables = _take(tables[0], tables[1:], wide, lambda table: _rows_of_visit(table, roles, log))
+            raise CohortError(f"No table has the column {roles.visit!r} that `visit` names. {_columns_of(tables[0])}")
+        tables = _take(tables, wide, lambda table: _rows_of_visit(table, roles, log))
         if roles.visit_value is None:
             _set_visits(tables, roles, wide, log)
-        tables[1:] = [_without(table, roles.visit) for table in tables[1:]]
+        tables[n_labels:] = [_without(table, roles.visit) for table in tables[n_labels:]]
     elif wide and roles.groups is not None and len(set(tables[0].ids)) < len(tables[0]):
         _count_visits(tables, log)
     for table in tables[:1] if wide else tables:
         refuse_repeats(table, roles)
-    return tables[0], tables[1:]
+    return (tables[0] if n_labels else None), tables[n_labels:]
 
 
-def _take(labels, modalities, wide, choose):
+def _take(tables, wide, choose):
     if wide:
-        rows = choose(labels)
-        return [table.take(rows) for table in (labels, *modalities)]
-    return [table.take(choose(table)) for table in (labels, *modalities)]
+        rows = choose(tables[0])
+        return [table.take(rows) for table in tables]
+    return [table.take(choose(table)) for table in tables]
 
 
-def _columns_of(labels):
-    return f"Columns of {labels.file}: {shorten(labels.names, 12)}."
+def _columns_of(table):
+    return f"Columns of {table.file}: {shorten(table.names, 12)}."
 
 
 def _rows_of_visit(table, roles, log):
@@ -97,7 +99,7 @@ def _count_visits(tables, log):
         visits.append(str(seen[text]))
     for table in tables:
         table.visits = np.array(visits, dtype=object)
-    log.conversions.append(f"{tables[0].file}: ids repeat; rows are called <id>@1, <id>@2, … in the order of the file.")
+    log.note(f"{tables[0].file}: ids repeat; rows are called <id>@1, <id>@2, … in the order of the file.")
 
 
 def _without(table, name):

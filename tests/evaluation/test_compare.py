@@ -6,12 +6,13 @@ from sklearn.model_selection import RepeatedStratifiedKFold, cross_validate
 
 from skfuse.datasets import make_cohort
 from skfuse.evaluation import compare_strategies, make_strategies
+from skfuse.evaluation.fits import StrategyError
 from skfuse.evaluation.scores import score_fold
 
 
 @pytest.fixture(scope="module")
 def cohort():
-    return make_cohort(120, missing=0.3, effect=3.0, n_sites=6, random_state=0)
+    return make_cohort(120, missing=0.3, effect=3.0, n_sites=3, random_state=0)
 
 
 def test_scores_equal_scikit_learns_cross_validation(cohort):
@@ -22,7 +23,7 @@ def test_scores_equal_scikit_learns_cross_validation(cohort):
     scores = found.scores.groupby("strategy")
     for name, estimator in make_strategies(cohort.X, names=["late-mean", "concatenation"]).items():
         expected = cross_validate(estimator, cohort.X, cohort.y, cv=cv, scoring=["roc_auc", "neg_log_loss"])
-        mine = scores.get_group(name).pivot(index="split", columns="score", values="value")
+        mine = scores.get_group(name).pivot(index=["repeat", "fold"], columns="score", values="value")
         np.testing.assert_allclose(mine["AUC"], expected["test_roc_auc"])
         np.testing.assert_allclose(mine["log loss"], -expected["test_neg_log_loss"])
 
@@ -38,9 +39,11 @@ def test_a_comparison_does_not_depend_on_the_number_of_jobs(cohort):
 
 
 def test_groups_stay_on_one_side_of_every_split(cohort):
-    groups = cohort.site.to_numpy()
-    found = compare_strategies(cohort.X, cohort.y, strategies=["late-mean"], groups=groups, n_splits=3, random_state=0)
-    assert len(found.splits) == 3
+    groups = np.arange(120) // 4
+    found = compare_strategies(
+        cohort.X, cohort.y, strategies=["prevalence"], reference="prevalence", groups=groups, n_splits=3, random_state=0
+    )
+    assert len(found.splits) == 5 * 3
     for train, test in found.splits:
         assert not set(groups[train]) & set(groups[test])
 
@@ -57,7 +60,9 @@ class _GroupsSpy(ClassifierMixin, BaseEstimator):
 
 
 def test_groups_reach_estimators_that_take_them(cohort):
-    compare_strategies(cohort.X, cohort.y, strategies={"spy": _GroupsSpy()}, groups=cohort.site, n_splits=3)
+    compare_strategies(
+        cohort.X, cohort.y, strategies={"spy": _GroupsSpy()}, groups=np.arange(120) // 4, n_splits=3, n_repeats=1
+    )
 
 
 def test_warnings_of_fits_are_counted_not_lost():
@@ -65,15 +70,18 @@ def test_warnings_of_fits_are_counted_not_lost():
     X = cohort.X.copy()
     X.iloc[:20] = np.nan
     found = compare_strategies(X, cohort.y, strategies=["late-mean"], n_splits=3, n_repeats=1)
-    (row,) = found.warnings.itertuples()
-    assert (row.strategy, row.category, row[3]) == ("late-mean", "NoModalityWarning", 3)
+    (row,) = found.warnings.query("strategy == 'late-mean'").itertuples()
+    assert (row.category, row[3]) == ("NoModalityWarning", 3)
     assert "have no modality at all" in row.message
 
 
-def test_summary_puts_the_best_first(cohort):
-    found = compare_strategies(cohort.X, cohort.y, strategies=["prevalence", "late-stack"], n_repeats=1)
-    assert found.summary().index.tolist() == ["late-stack", "prevalence"]
-    assert found.summary().loc["prevalence", ("AUC", "mean")] == 0.5
+def test_summary_puts_the_best_first_and_says_how_sure(found):
+    table = found.summary()
+    estimates = table["AUC", "estimate"]
+    assert estimates.is_monotonic_decreasing
+    assert estimates["prevalence"] == 0.5
+    best = table["AUC"].iloc[0]
+    assert best["lower"] < best["estimate"] < best["upper"] < 1
 
 
 def test_regression_is_scored_by_r2_first():
@@ -83,7 +91,7 @@ def test_regression_is_scored_by_r2_first():
     )
     assert found.summary().columns.get_level_values(0).unique().tolist() == ["R2", "RMSE", "r"]
     assert found.summary().index[0] == "late-stack"
-    assert np.isnan(found.summary().loc["prevalence", ("r", "mean")])
+    assert np.isnan(found.summary().loc["prevalence", ("r", "estimate")])
 
 
 def test_too_few_subjects_of_a_class_are_named(cohort):
@@ -96,9 +104,14 @@ def test_too_few_subjects_of_a_class_are_named(cohort):
 def test_progress_is_reported_to_the_end(cohort):
     seen = []
     compare_strategies(
-        cohort.X, cohort.y, strategies=["prevalence"], n_repeats=1, on_progress=lambda *state: seen.append(state)
+        cohort.X,
+        cohort.y,
+        strategies=["prevalence"],
+        reference="single:pet",
+        n_repeats=1,
+        on_progress=lambda *state: seen.append(state),
     )
-    assert seen == [(i, 5) for i in range(1, 6)]
+    assert seen == [(i, 10) for i in range(1, 11)]  # the reference is run too
 
 
 class _Fixed(ClassifierMixin, BaseEstimator):
@@ -117,7 +130,7 @@ def test_scores_of_a_fold_are_scikit_learns():
     found = score_fold(_Fixed(np.c_[1 - p, p], np.array(["no", "yes"])), None, y, "classification")
     label = np.where(p > 0.5, "yes", "no")
     assert found == {
-        "AUC": roc_auc_score(y == "yes", p),
+        "AUC": pytest.approx(roc_auc_score(y == "yes", p)),
         "log loss": pytest.approx(log_loss(y, np.c_[1 - p, p])),
         "Brier": pytest.approx(brier_score_loss(y == "yes", p)),
         "accuracy": accuracy_score(y, label),
@@ -136,10 +149,21 @@ def test_a_class_absent_from_a_fold_has_no_auc():
     ("change", "message"),
     [
         ({"task": "clf"}, "`task` must be one of"),
-        ({"y": np.linspace(0, 1, 120)}, "use task='regression'"),
+        ({"y": np.linspace(0, 1, 120), "task": "classification"}, "use task='regression'"),
         ({"y": np.zeros(5, dtype=int)}, "X has 120 subjects, but y has 5"),
         ({"groups": np.arange(120) % 4}, "There are 4 groups, too few for 5 folds"),
         ({"strategies": "late"}, "There is no strategy 'late'"),
+        ({"reference": "mri"}, "There is no strategy 'mri'"),
+        ({"reference": ["mri", "eeg"]}, r"names no modality of X: \['eeg'\]"),
+        ({"scoring": "log loss"}, "Say with `margin` which difference in log loss"),
+        ({"scoring": "R2"}, "`scoring` must be one of"),
+        ({"margin": -0.1}, "`margin` must be a number not below 0"),
+        ({"prevalence": 12}, "12 % is 0.12"),
+        ({"y": np.array([1, np.nan] * 60)}, "y has missing entries"),
+        ({"y": np.array(["a", None] * 60, dtype=object)}, "y has missing entries"),
+        ({"y": np.zeros(120, dtype=int)}, "the same target"),
+        ({"cv": [(np.arange(60), np.arange(50, 120))]}, "10 subjects both into training and into test"),
+        ({"cv": [(np.arange(60), np.arange(60, 130))]}, "names row 129, but X has 120 rows"),
     ],
 )
 def test_a_call_that_cannot_work_says_why(cohort, change, message):
@@ -157,6 +181,250 @@ def test_a_strategy_that_learned_nothing_is_told_from_one_without_skill():
     found = compare_strategies(
         small.X, small.y, strategies=["concatenation-boosting", "prevalence"], n_splits=4, n_repeats=1, random_state=0
     )
-    (row,) = found.warnings.itertuples()
-    assert (row.strategy, row.category) == ("concatenation-boosting", "ConstantPredictionWarning")
+    (row,) = found.warnings[found.warnings["strategy"] == "concatenation-boosting"].itertuples()
+    assert row.category == "ConstantPredictionWarning"
     assert "predicts the same for every subject" in row.message
+
+
+def by_name(found, table, **where):
+    table = found.tables[table]
+    for column, value in where.items():
+        table = table[table[column] == value]
+    return table
+
+
+@pytest.fixture(scope="module")
+def found(cohort):
+    return compare_strategies(
+        cohort.X,
+        cohort.y,
+        strategies=["late-stack", "late-mean", "single", "best-single", "concatenation"],
+        site=cohort.site,
+        covariates=cohort.covariates,
+        n_splits=4,
+        n_repeats=2,
+        random_state=0,
+    )
+
+
+def test_a_gain_is_the_paired_difference_of_the_folds(found):
+    scores = found.scores.query("score == 'AUC'").pivot(index=["repeat", "fold"], columns="strategy", values="value")
+    (row,) = by_name(found, "differences", strategy="late-stack", versus="best-single", subjects="all").itertuples()
+    assert row.gain == pytest.approx((scores["late-stack"] - scores["best-single"]).mean())
+    assert row.lower < row.gain < row.upper
+    assert row.in_family
+    assert row.p <= row.p_holm <= 1
+
+
+def test_the_family_of_tests_is_every_fusion_against_the_reference(found):
+    family = by_name(found, "differences", in_family=True)
+    assert family["strategy"].tolist() == ["late-stack", "late-mean", "concatenation"]
+    assert set(family["versus"]) == {"best-single"}
+    assert found.tables["differences"].query("not in_family")["p_holm"].isna().all()
+
+
+def test_who_has_both_is_a_smaller_sample_for_single_modalities(found, cohort):
+    rows = by_name(found, "differences", strategy="late-stack", versus="single:pet").set_index("subjects")
+    present = cohort.X.filter(regex="^pet__").notna().any(axis=1)
+    others = cohort.X.filter(regex="^(mri|clinical)__").notna().any(axis=1)
+    assert rows.loc["all", "n_subjects"] == 120
+    assert rows.loc["both", "n_subjects"] == (present & others).sum()
+
+
+def test_losses_count_as_gains_when_they_fall(cohort):
+    found = compare_strategies(
+        cohort.X, cohort.y, strategies=["late-stack"], scoring="log loss", margin=0.01, n_splits=3, n_repeats=1
+    )
+    means = found.summary()["log loss", "estimate"]
+    (row,) = by_name(found, "differences", subjects="all", role="reference").itertuples()
+    assert row.gain == pytest.approx(means["best-single"] - means["late-stack"])
+
+
+def test_each_modality_is_left_out_and_taken_away(found):
+    table = found.tables["modalities"].set_index("modality")
+    alone = found.summary()["AUC", "estimate"]
+    assert table.loc["mri", "alone"] == alone["single:mri"]
+    contribution = alone["late-stack"] - table["without"]
+    np.testing.assert_allclose(table["contribution"], contribution)
+    assert table["weight"].sum() == pytest.approx(1)
+    missing = found.tables["missing_at_test"]
+    assert set(missing["modality"]) == {"mri", "pet", "clinical"}
+    np.testing.assert_allclose(missing["estimate"] - missing["strategy"].map(alone), missing["change"], atol=1e-12)
+
+
+def test_a_single_with_its_modality_taken_away_predicts_the_prior(cohort):
+    found = compare_strategies(
+        cohort.X,
+        cohort.y,
+        strategies={"mine": make_strategies(cohort.X, names=["single:mri"])["single:mri"]},
+        n_splits=3,
+        n_repeats=1,
+    )
+    table = by_name(found, "missing_at_test", strategy="mine").set_index("modality")
+    assert table.loc["mri", "estimate"] == 0.5
+    assert table.loc["pet", "change"] == 0
+
+
+def test_every_site_is_predicted_by_models_of_the_others(found, cohort):
+    table = by_name(found, "sites", strategy="late-stack")
+    assert table["n_subjects"].sum() == 120
+    sizes = cohort.site.value_counts()
+    assert (table.set_index("site")["n_subjects"] == sizes[table["site"]].to_numpy()).all()
+    (pool,) = by_name(found, "site_pool", strategy="late-stack").itertuples()
+    assert pool.prediction_lower <= pool.lower < pool.estimate < pool.upper <= pool.prediction_upper
+
+
+def test_a_site_of_one_class_is_listed_not_scored(cohort):
+    site = cohort.site.astype(object).copy()
+    site.iloc[np.flatnonzero(cohort.y == 1)[:6]] = "cases only"
+    site.iloc[np.flatnonzero(cohort.y == 0)[:6]] = np.nan
+    found = compare_strategies(
+        cohort.X, cohort.y, strategies=["late-mean"], site=site, n_repeats=1, n_splits=3, reference="prevalence"
+    )
+    row = by_name(found, "sites", strategy="late-mean", site="cases only").iloc[0]
+    assert (row["scored"], row["reason"]) == (False, "one class only")
+    assert any("cases only: one class only" in note for note in found.notes)
+    assert any("6 subjects have none" in note for note in found.notes)
+
+
+def test_subgroups_with_few_events_are_marked(found, cohort):
+    table = by_name(found, "subgroups", strategy="late-stack", variable="sex")
+    sex = cohort.covariates["sex"]
+    assert table["n_subjects"].sum() == 120
+    for row in table.itertuples():
+        chosen = sex.map("{:g}".format) == row.level
+        assert row.n_events == cohort.y[chosen].value_counts().min()
+        assert row.few == (row.n_events < 10)
+
+
+def test_thresholds_are_fixed_on_training_subjects_only(cohort):
+    changed = cohort.y.copy()
+    options = {"strategies": ["late-mean"], "reference": "prevalence"}
+    cv = [(np.arange(40, 120), np.arange(40))]
+    changed.iloc[:40] = 1 - changed.iloc[:40]
+    tables = [
+        compare_strategies(cohort.X, y, cv=cv, **options).tables["thresholds"].set_index("strategy")
+        for y in (cohort.y, changed)
+    ]
+    assert tables[0].loc["late-mean", "threshold"] == tables[1].loc["late-mean", "threshold"]
+    scores = ["ppv", "specificity"]
+    assert (tables[0].loc["late-mean", scores] != tables[1].loc["late-mean", scores]).any()
+
+
+def test_predictive_values_follow_the_stated_prevalence(cohort):
+    found = compare_strategies(
+        cohort.X,
+        cohort.y,
+        strategies=["late-mean"],
+        n_splits=3,
+        n_repeats=1,
+        prevalence=0.05,
+        random_state=0,
+        reference="prevalence",
+    )
+    row = by_name(found, "thresholds", strategy="late-mean").iloc[0]
+    hit, miss = row["sensitivity"] * 0.05, (1 - row["specificity"]) * 0.95
+    assert row["ppv_at_prevalence"] == pytest.approx(hit / (hit + miss))
+
+
+def test_a_fixed_split_has_delongs_test_and_the_interval_of_one_model(cohort):
+    cv = [(np.arange(80), np.arange(80, 120))]
+    found = compare_strategies(cohort.X, cohort.y, strategies=["late-mean"], cv=cv)
+    row = by_name(found, "delong", strategy="late-mean").iloc[0]
+    assert row["difference"] == pytest.approx(row["auc"] - row["auc_versus"])
+    assert row["lower"] <= row["difference"] <= row["upper"]
+    (gain,) = by_name(found, "differences", in_family=True).itertuples()
+    assert gain.gain == pytest.approx(row["difference"])
+    assert gain.upper - gain.lower == pytest.approx(row["upper"] - row["lower"], rel=0.15)  # t, not normal, quantiles
+    assert found.settings["interval"] == "subject"
+
+
+def test_delong_is_not_run_over_folds(found):
+    assert found.tables["delong"].empty
+
+
+def test_few_events_have_no_p_value(cohort):
+    events = np.flatnonzero(cohort.y == 1)[:15]
+    rows = np.sort(np.r_[events, np.flatnonzero(cohort.y == 0)])
+    found = compare_strategies(
+        cohort.X.iloc[rows], cohort.y.iloc[rows], strategies=["late-mean"], n_splits=3, n_repeats=1
+    )
+    assert found.tables["differences"]["p"].isna().all()
+    assert set(found.tables["differences"]["verdict"]) == {"inconclusive"}
+    assert "too few events for a test" in found.sentence()
+
+
+def test_modalities_can_be_the_reference(cohort):
+    found = compare_strategies(
+        cohort.X, cohort.y, strategies=["late-stack"], reference=["clinical", "mri"], n_splits=3, n_repeats=1
+    )
+    assert found.reference == "late-stack:clinical+mri"
+    assert by_name(found, "differences", role="reference")["versus"].unique().tolist() == [found.reference]
+    one = compare_strategies(cohort.X, cohort.y, strategies=["late-mean"], reference=["pet"], n_splits=3, n_repeats=1)
+    assert one.reference == "single:pet"
+
+
+def test_three_classes_are_compared_without_what_needs_two():
+    cohort = make_cohort(120, task="regression", effect=3.0, random_state=0)
+    y = np.digitize(cohort.y, np.quantile(cohort.y, [1 / 3, 2 / 3]))
+    found = compare_strategies(cohort.X, y, strategies=["late-mean"], n_splits=3, n_repeats=1, random_state=0)
+    assert by_name(found, "differences", in_family=True)["gain"].notna().all()
+    assert found.tables["calibration"].empty
+    assert any("two classes only" in note for note in found.notes)
+
+
+def test_less_wrong_than_a_reference_without_skill_is_not_called_helped(cohort):
+    y = np.random.default_rng(1).permutation(cohort.y.to_numpy()) + 0.0
+    noise = y + np.random.default_rng(2).normal(size=120)
+    found = compare_strategies(
+        cohort.X, noise, strategies=["late-mean"], reference="concatenation", n_repeats=2, random_state=0
+    )
+    row = by_name(found, "differences", in_family=True).iloc[0]
+    assert row["skill_lower"] <= 0
+    assert row["verdict"] != "helped"
+
+
+def test_fusion_of_what_helps_is_found_to_help():
+    cohort = make_cohort(400, missing=0.2, effect=3.0, random_state=3)
+    found = compare_strategies(cohort.X, cohort.y, strategies=["late-mean"], n_repeats=3, random_state=0)
+    (row,) = by_name(found, "differences", in_family=True).itertuples()
+    assert row.verdict == "helped"
+    assert found.sentence().startswith("Fusion helped")
+
+
+def test_a_strategy_that_fails_is_named(cohort):
+    from sklearn.linear_model import LogisticRegression
+
+    with pytest.raises(StrategyError, match=r"Strategy 'plain' failed .* NaN"):
+        compare_strategies(cohort.X, cohort.y, strategies={"plain": LogisticRegression()}, n_repeats=1)
+
+
+def test_an_estimator_without_probabilities_is_refused(cohort):
+    from sklearn.svm import LinearSVC
+
+    with pytest.raises(ValueError, match="has no predict_proba"):
+        compare_strategies(cohort.X, cohort.y, strategies={"svm": LinearSVC()})
+
+
+def test_tables_of_another_library_and_arrays_give_the_same(cohort):
+    import polars as pl
+
+    options = {"strategies": ["late-mean"], "n_splits": 3, "n_repeats": 1, "random_state": 0, "reference": "prevalence"}
+    plain = cohort.X.reset_index(drop=True)
+    blocks = {name: slice(*where) for name, where in _places(plain).items()}
+    expected = compare_strategies(plain, cohort.y.to_numpy(), **options).scores["value"]
+    for X, modalities in ((pl.from_pandas(plain), None), (plain.to_numpy(), blocks)):
+        found = compare_strategies(X, cohort.y.to_numpy(), modalities=modalities, **options)
+        np.testing.assert_array_equal(found.scores["value"], expected)
+
+
+def _places(X):
+    prefixes = [column.partition("__")[0] for column in X]
+    return {
+        name: (prefixes.index(name), len(prefixes) - prefixes[::-1].index(name)) for name in dict.fromkeys(prefixes)
+    }
+
+
+def test_an_array_without_modalities_is_refused(cohort):
+    with pytest.raises(ValueError, match="without names of columns"):
+        compare_strategies(cohort.X.to_numpy(), cohort.y)

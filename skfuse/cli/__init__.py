@@ -1,0 +1,37 @@
+"""The command line: compare strategies on a cohort from files, fit a model, predict with it."""
+
+from typing import Annotated
+
+import typer
+
+from skfuse.cli._compare import compare
+from skfuse.cli._console import console
+from skfuse.cli._demo import demo
+from skfuse.cli._models import fit, predict
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Does combining my modalities help, which one carries it, and would it hold at another site?",
+    epilog="Exit codes: 0 done, 1 the data or a file cannot be used, 2 wrong options, 130 stopped with Ctrl-C.",
+)
+for command in (compare, fit, predict, demo):
+    app.command()(command)
+
+
+def _version(show):
+    if show:
+        from skfuse import __version__
+
+        console.print(f"skfuse {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+):
+    """Take the options of the command itself."""

@@ -1,0 +1,170 @@
+"""Make the tables of a comparison from held-out predictions."""
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+
+from skfuse.evaluation import checkpoint as store
+from skfuse.evaluation.held_out import n_events
+from skfuse.evaluation.leaks import check_leaks
+from skfuse.evaluation.result import Comparison
+from skfuse.evaluation.statistics import measured_coverage
+from skfuse.evaluation.tables import calibration, decisions, differences, modalities, scores, sites, size, subgroups
+
+
+def assemble(
+    held,
+    X,
+    *,
+    classes,
+    about,
+    reference,
+    headline,
+    scoring,
+    margin,
+    blocks,
+    site,
+    sites: dict,
+    at_sites,
+    groups,
+    covariates,
+    estimators,
+    attestation,
+    target,
+    name,
+    settings,
+):
+    """Make the result; the arguments are those of `compare_strategies`, checked."""
+    binary = classes is not None and len(classes) == 2
+    notes, tables = [], {}
+    tables["scores"] = scores.fold_scores(held, about)
+    tables["summary"] = scores.summary(held, about)
+    tables["differences"] = differences.differences(held, about, reference, scoring, margin)
+    tables |= calibration.calibration_tables(held, about, notes)
+    tables |= decisions.curves(held, about, notes)
+    tables["net_benefit"] = decisions.net_benefits(held, about)
+    tables["thresholds"] = decisions.thresholds(held, about, settings["prevalence"], notes)
+    tables["modalities"] = modalities.modalities(held, list(blocks), headline, scoring)
+    fused = [strategy for strategy in about if about[strategy]["family"] in ("early", "late", "own")]
+    tables["missing_at_test"] = modalities.missing_at_test(held, fused, list(blocks), scoring)
+    tables |= _site_tables(held, about, site, sites, at_sites, scoring, notes)
+    told = [strategy for strategy in dict.fromkeys([headline, reference]) if strategy is not None]
+    tables["subgroups"] = subgroups.subgroups(held, told, _subgroup_variables(site, covariates), scoring)
+    tables["sample_size"] = size.sample_size(held, blocks, _mean_r2(held, headline))
+    tables["patterns"] = modalities.patterns(held, 1 if binary else None)
+    y = held.y if classes is None else classes[held.y]
+    leaks = check_leaks(
+        X,
+        y,
+        task=held.task,
+        site=None if site is None else site.set_axis(X.index).fillna("unknown"),
+        groups=groups,
+        covariates=None if covariates is None else covariates.set_axis(X.index),
+        splits=[(split.train, split.test) for split in held.splits],
+        estimators=estimators,
+        target=target,
+        attestation=attestation,
+    )
+    tables["leaks"] = leaks.table()
+    tables["attestation"] = pd.DataFrame(
+        [(one.item, one.question, one.answer) for one in leaks.attestation], columns=["item", "question", "answer"]
+    )
+    tables["delong"] = decisions.delong_table(held, about, reference)
+    tables["warnings"] = _warned(held)
+    settings["interval"] = held.method
+    if len(held.splits) > 1:
+        share = float(np.mean(held.y)) if binary else None
+        settings["interval_coverage"] = measured_coverage(len(held.y), share).text
+    settings["settings_hash"] = store.hash_of(
+        [
+            store.describe(list(estimators.values())),
+            [[s.train, s.test] for s in held.splits],
+            scoring,
+            margin,
+            reference,
+        ]
+    )
+    return Comparison(
+        task=held.task,
+        scoring=scoring,
+        margin=margin,
+        reference=reference,
+        headline=headline,
+        strategies=about,
+        cohort=_cohort(held, X, classes, blocks, site, covariates, target, name),
+        settings=settings,
+        tables=tables,
+        notes=notes,
+        predictions=_predictions(held, X, classes, about),
+        splits=[(split.train, split.test) for split in held.splits],
+        leaks=leaks,
+    )
+
+
+def _site_tables(held, about, site, rows, fits, scoring, notes):
+    if site is not None and not rows:
+        notes.append("Sites: there is one site only, so that none could be held out.")
+    told = [strategy for strategy in about if about[strategy]["family"] != "baseline"]
+    table = sites.sites(held, told, rows, fits, scoring)
+    skipped = table[~table["scored"]].drop_duplicates("site")
+    if len(skipped):
+        said = "; ".join(f"{row.site}: {row.reason}" for row in skipped.itertuples())
+        notes.append(f"Sites that could not be scored ({len(skipped)} of {len(rows)}): {said}.")
+    if site is not None and site.isna().any():
+        notes.append(f"Sites: {site.isna().sum()} subjects have none; they train the models and are never held out.")
+    return {"sites": table, "site_pool": sites.site_pool(table, scoring)}
+
+
+def _mean_r2(held, headline):
+    if held.task == "classification" or headline is None:
+        return np.nan
+    return float(np.nanmean(held.folds("R2", headline)[0]))
+
+
+def _subgroup_variables(site, covariates):
+    variables = {} if covariates is None else dict(covariates.items())
+    return variables if site is None else variables | {"site": site}
+
+
+def _cohort(held, X, classes, blocks, site, covariates, target, name):
+    counts = None if classes is None else np.bincount(held.y, minlength=len(classes))
+    return {
+        "name": name,
+        "target": None if target is None else str(target),
+        "n_subjects": len(X),
+        "classes": None if classes is None else [str(label) for label in classes],
+        "n_per_class": None if classes is None else {str(c): int(n) for c, n in zip(classes, counts, strict=True)},
+        "positive": str(classes[1]) if classes is not None and len(classes) == 2 else None,
+        "n_events": n_events(held.y, held.task) if classes is not None else None,
+        "modalities": {
+            modality: {"n_features": len(columns), "n_present": int(held.present[modality].sum())}
+            for modality, columns in blocks.items()
+        },
+        "n_sites": None if site is None else int(site.nunique()),
+        "covariates": [] if covariates is None else [str(column) for column in covariates],
+    }
+
+
+def _warned(held):
+    counted, first = Counter(), {}
+    for strategy, fits in held.fits.items():
+        for fit in fits:
+            for category, message in fit.warnings.items():
+                counted[strategy, category] += 1
+                first.setdefault((strategy, category), message)
+    rows = [(*key, count, first[key]) for key, count in counted.items()]
+    return pd.DataFrame(rows, columns=["strategy", "category", "count", "message"])
+
+
+def _predictions(held, X, classes, about):
+    names = ["prediction"] if classes is None else [f"probability of {label}" for label in classes]
+    frames = []
+    for strategy in about:
+        for split, fit in zip(held.splits, held.fits[strategy], strict=True):
+            place = {"strategy": strategy, "repeat": split.repeat, "fold": split.fold, "row": split.test}
+            truth = held.y[split.test] if classes is None else classes[held.y[split.test]]
+            frame = pd.DataFrame(place | {"id": X.index[split.test], "y": truth})
+            frame[names] = fit.prediction.reshape(len(frame), -1)
+            frames.append(frame)
+    return pd.concat(frames, ignore_index=True)

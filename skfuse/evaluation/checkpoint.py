@@ -1,0 +1,199 @@
+"""Finished fits on disk, so that a comparison that was stopped goes on where it was.
+
+Every fit is a file of its own, named by the hash of all that it depends on: data, rows, estimator, versions. So a
+changed cohort never meets results of the old one, and what did not change is not computed again. A file appears whole
+(it is written beside and renamed) or not at all, and holds no pickle.
+"""
+
+import hashlib
+import io
+import json
+import os
+import platform
+import secrets
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from skfuse.evaluation.fits import Fit
+
+_FORMAT = 1
+
+
+class CheckpointError(OSError):
+    """A folder of finished fits cannot be used."""
+
+
+class Checkpoint:
+    """A folder of finished fits.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made where it does not exist.
+    shared : str
+        Hash of what all fits depend on.
+    """
+
+    def __init__(self, folder, shared):
+        self.folder = Path(folder)
+        self.shared = shared
+        self._lock = None
+
+    def __enter__(self):
+        from filelock import FileLock, Timeout
+
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(self.folder / "in-use.lock")
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise CheckpointError(
+                f"The checkpoint {str(self.folder)!r} is in use by another run. Wait for it, or name another folder."
+            ) from None
+        except OSError as error:
+            raise CheckpointError(
+                f"The checkpoint {str(self.folder)!r} cannot be written ({error.strerror or error}). "
+                "Name another folder."
+            ) from error
+        for left_over in self.folder.glob("*.part"):
+            left_over.unlink(missing_ok=True)  # a write that was killed
+        return self
+
+    def __exit__(self, *_):
+        self._lock.release()
+
+    def path(self, job):
+        """Where a fit is kept."""
+        own = hash_of([job.name, describe(job.estimator), job.train, job.test, job.take_away, job.threshold])
+        return self.folder / f"{hash_of([self.shared, own])[:32]}.npz"
+
+    def others(self, paths):
+        """Count the fits in the folder that are not among `paths`: those of other data or settings."""
+        return len(set(self.folder.glob("*.npz")) - set(paths))
+
+
+def load(path):
+    """Read a fit, or None where there is none or the file is damaged (it is computed again then)."""
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+            return Fit.from_arrays(dict(stored))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error):
+        return None
+
+
+def save(path, fit):
+    """Write a fit whole or not at all."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **fit.arrays())
+    partial = path.with_name(f"{path.stem}-{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        with open(partial, "wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise CheckpointError(
+            f"A finished fit could not be written to {str(path.parent)!r} ({error.strerror or error}). What was "
+            "written before is whole: make room or name another folder, and start again."
+        ) from error
+
+
+def hash_of(value):
+    """SHA-256 of nested lists, mappings, arrays, strings and numbers; the same in every process."""
+    digest = hashlib.sha256()
+    _feed(digest, value)
+    return digest.hexdigest()
+
+
+def hash_of_table(X):
+    """SHA-256 of a data frame or series: names, types, index and every cell."""
+    from pandas import DataFrame
+    from pandas.util import hash_pandas_object
+
+    frame = X if isinstance(X, DataFrame) else X.to_frame("")
+    cells = [np.asarray(hash_pandas_object(frame.index, index=False))]
+    kinds = set(frame.dtypes)
+    if len(kinds) == 1 and isinstance(kind := kinds.pop(), np.dtype) and kind.kind in "fiub":
+        cells.append(frame.to_numpy())  # at once: 200,000 columns one by one take a minute
+    else:
+        cells += [hash_pandas_object(column, index=False).to_numpy() for _, column in frame.items()]
+    return hash_of([_FORMAT, [str(name) for name in frame.columns], [str(kind) for kind in frame.dtypes], cells])
+
+
+def versions():
+    """What the numbers depend on beside data and settings."""
+    import scipy
+    import sklearn
+
+    import skfuse
+
+    return {
+        "skfuse": skfuse.__version__,
+        "scikit-learn": sklearn.__version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
+
+
+def describe(value):
+    """Everything a parameter is made of, as nested lists and mappings that can be hashed."""
+    if isinstance(value, BaseEstimator):
+        parameters = value.get_params(deep=False)
+        return [type(value).__module__, type(value).__qualname__, {k: describe(v) for k, v in parameters.items()}]
+    if isinstance(value, dict):
+        return {str(key): describe(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [type(value).__name__, *[describe(entry) for entry in value]]
+    if isinstance(value, slice):
+        return ["slice", value.start, value.stop, value.step]
+    if value is None or isinstance(value, str | bytes | bool | int | float | np.generic | np.ndarray):
+        return value
+    if isinstance(value, np.random.RandomState | np.random.Generator):
+        state = value.get_state(legacy=False) if isinstance(value, np.random.RandomState) else value.bit_generator.state
+        return describe(state)
+    if isinstance(value, type) or (callable(value) and getattr(value, "__closure__", True) is None):
+        name = f"{value.__module__}.{value.__qualname__}"
+        if "<lambda>" not in name and "<locals>" not in name:
+            return ["named", name]
+    state = getattr(value, "__dict__", None)
+    if state is not None and "<locals>" not in type(value).__qualname__ and not callable(value):
+        return [type(value).__module__, type(value).__qualname__, {k: describe(v) for k, v in state.items()}]
+    raise ValueError(
+        f"A checkpoint cannot tell one {type(value).__name__} from another ({value!r} in an estimator). Use a named "
+        "function of a module instead of a lambda, or run without a checkpoint."
+    )
+
+
+def _feed(digest, value):
+    if isinstance(value, dict):
+        digest.update(b"{")
+        for key in sorted(value):
+            _feed(digest, [key, value[key]])
+        digest.update(b"}")
+    elif isinstance(value, list | tuple):
+        digest.update(b"[%d" % len(value))
+        for entry in value:
+            _feed(digest, entry)
+    elif isinstance(value, np.ndarray):
+        if value.dtype == object:
+            return _feed(digest, ["objects", *[str(entry) for entry in value.ravel()]])
+        digest.update(f"{value.dtype.str}{value.shape}".encode())
+        digest.update(np.ascontiguousarray(value).view(np.uint8).data if value.size else b"")
+    elif isinstance(value, bytes):
+        digest.update(b"bytes%d" % len(value) + value)
+    else:
+        value = value.item() if isinstance(value, np.generic) else value
+        digest.update(
+            f"{type(value).__name__}:{json.dumps(value) if isinstance(value, str) else repr(value)};".encode()
+        )
+    return None

@@ -1,0 +1,213 @@
+"""The fits of a comparison: one strategy on one split, with everything that is asked of the fitted model."""
+
+import json
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+from sklearn.utils.validation import has_fit_parameter
+
+from skfuse.evaluation.scores import ConstantPredictionWarning, predict
+
+_DUMMIES = (DummyClassifier, DummyRegressor)
+#: Folds inside the training subjects, where a decision threshold is fixed.
+INNER_FOLDS = 3
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fit: a strategy, its training and test rows, and what else the fitted model is asked.
+
+    Parameters
+    ----------
+    name : str
+        The strategy.
+    estimator : estimator
+        Unfitted; it is cloned.
+    train, test : ndarray of int
+        Row positions.
+    take_away : dict of str to list of str
+        Columns of each modality that is taken away from all test subjects, one modality at a time.
+    threshold : str or None
+        Rule by which a decision threshold is fixed in inner folds; None for none.
+    """
+
+    name: str
+    estimator: object
+    train: np.ndarray
+    test: np.ndarray
+    take_away: dict = field(default_factory=dict)
+    threshold: str | None = None
+
+
+@dataclass
+class Fit:
+    """What one fit gave; arrays only, so that it can be stored without pickle.
+
+    Parameters
+    ----------
+    prediction : ndarray of shape (n_test, n_classes) or (n_test,)
+    missing : dict of str to ndarray
+        The prediction when a modality is taken away from every test subject.
+    weights : dict of str to float
+        Share of each modality in the fitted combination; empty where the model does not weigh modalities.
+    modalities : list of str
+        Those that the fitted model looks at.
+    threshold : float
+        Fixed in the inner folds; NaN where it was not asked for or could not be.
+    warnings : dict of str to str
+        Category and first message of what the fit warned of.
+    """
+
+    prediction: np.ndarray
+    missing: dict = field(default_factory=dict)
+    weights: dict = field(default_factory=dict)
+    modalities: list = field(default_factory=list)
+    threshold: float = np.nan
+    warnings: dict = field(default_factory=dict)
+
+    def arrays(self):
+        """Everything as named arrays, for ``numpy.savez``."""
+        meta = {name: getattr(self, name) for name in ("weights", "modalities", "threshold", "warnings")}
+        meta["missing"] = list(self.missing)
+        stored = {f"missing{i}": prediction for i, prediction in enumerate(self.missing.values())}
+        return stored | {
+            "prediction": self.prediction,
+            "meta": np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8),
+        }
+
+    @classmethod
+    def from_arrays(cls, stored):
+        """Read back what `arrays` gave."""
+        meta = json.loads(stored["meta"].tobytes().decode())
+        names = meta.pop("missing")
+        return cls(stored["prediction"], {name: stored[f"missing{i}"] for i, name in enumerate(names)}, **meta)
+
+
+class StrategyError(ValueError):
+    """A strategy could not be fitted or could not predict."""
+
+
+def run(job, X, y, groups, task, all_modalities):
+    """Fit and predict.
+
+    Parameters
+    ----------
+    job : Job
+    X : DataFrame of shape (n_subjects, n_features)
+    y : ndarray of shape (n_subjects,)
+    groups : ndarray of shape (n_subjects,) or None
+    task : {"classification", "regression"}
+    all_modalities : list of str
+        Of the table; what an estimator looks at that does not say.
+
+    Returns
+    -------
+    fit : Fit
+
+    Raises
+    ------
+    StrategyError
+        If the estimator fails; the message names the strategy and what it said.
+    """
+    X_train, X_test = X.iloc[job.train], X.iloc[job.test]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            model = _fitted(job.estimator, X_train, y[job.train], _of(groups, job.train))
+            classes = np.unique(y) if task == "classification" else None
+            prediction = _predict(model, X_test, task, classes)
+        except (ValueError, TypeError, ArithmeticError, np.linalg.LinAlgError, MemoryError) as error:
+            raise StrategyError(_what_failed(job, error)) from error
+        _warn_if_constant(model, prediction)
+        missing = _predict_without(job, model, X_test, task, classes)
+        threshold = np.nan
+        if job.threshold is not None:
+            threshold = _inner_threshold(job, X_train, y[job.train], _of(groups, job.train), classes)
+    weights = {name: float(weight) for name, weight in getattr(model, "modality_weights_", {}).items()}
+    looked_at = [name for name, weight in weights.items() if weight > 0]
+    if not looked_at and not isinstance(model, _DUMMIES):
+        looked_at = [str(name) for name in getattr(model, "modalities_", all_modalities)]
+    # Collected and counted, so that a hundred fits do not print a hundred times what one sentence says.
+    said = {}
+    for warning in caught:
+        said.setdefault(warning.category.__name__, str(warning.message))
+    return Fit(prediction, missing, weights, looked_at, float(threshold), said)
+
+
+def _of(values, rows):
+    return None if values is None else values[rows]
+
+
+def _fitted(estimator, X, y, groups):
+    estimator = clone(estimator)
+    params = {"groups": groups} if groups is not None and has_fit_parameter(estimator, "groups") else {}
+    return estimator.fit(X, y, **params)
+
+
+def _predict(model, X, task, classes):
+    given = predict(model, X, task)
+    if not np.isfinite(given).all():
+        raise ValueError(f"its prediction of {(~np.isfinite(given)).any(axis=-1).sum()} subjects is not a number")
+    if task == "regression" or len(model.classes_) == len(classes):
+        return given
+    prediction = np.zeros((len(given), len(classes)))  # a class that nobody in training has
+    prediction[:, np.searchsorted(classes, model.classes_)] = given
+    return prediction
+
+
+def _what_failed(job, error):
+    said = " ".join(str(error).split()) or type(error).__name__
+    return (
+        f"Strategy {job.name!r} failed on {len(job.train)} training and {len(job.test)} test subjects: {said} Leave it "
+        "out with `strategies`, or give an estimator that can do with these data."
+    )
+
+
+class ModalityNeededWarning(UserWarning):
+    """A fitted strategy refuses subjects without a certain modality."""
+
+
+def _predict_without(job, model, X, task, classes):
+    predictions = {}
+    for modality, columns in job.take_away.items():
+        lacking = X.copy()
+        lacking[columns] = np.nan
+        try:
+            predictions[modality] = _predict(model, lacking, task, classes)
+        except ValueError as error:
+            warnings.warn(
+                f"{job.name} cannot predict subjects who lack {modality}: {' '.join(str(error).split())}",
+                ModalityNeededWarning,
+                stacklevel=2,
+            )
+    return predictions
+
+
+def _inner_threshold(job, X, y, groups, classes):
+    """Fix the threshold on predictions out of fold among the training subjects; NaN where a class is too small."""
+    from skfuse.evaluation.statistics import choose_threshold
+
+    if np.unique(y, return_counts=True)[1].min() < INNER_FOLDS or len(np.unique(y)) < 2:
+        return np.nan
+    kinds = (StratifiedKFold, KFold) if groups is None else (StratifiedGroupKFold, GroupKFold)
+    cv = kinds[0](INNER_FOLDS, shuffle=True, random_state=0)
+    held_out = np.full(len(y), np.nan)
+    for train, test in cv.split(X, y, groups):
+        model = _fitted(job.estimator, X.iloc[train], y[train], _of(groups, train))
+        held_out[test] = _predict(model, X.iloc[test], "classification", classes)[:, 1]
+    return choose_threshold((y == classes[1]).astype(int), held_out, rule=job.threshold)
+
+
+def _warn_if_constant(model, predicted):
+    """A model that learned nothing looks like one that has no skill; say which it is."""
+    if len(predicted) > 1 and not np.ptp(predicted, axis=0).any() and not isinstance(model, _DUMMIES):
+        warnings.warn(
+            f"{type(model).__name__} predicts the same for every subject: it learned nothing, perhaps because it "
+            "needs more subjects (boosted trees make no split below 40).",
+            ConstantPredictionWarning,
+            stacklevel=2,
+        )

@@ -1,0 +1,1 @@
+"""The tables of a comparison, each made from held-out predictions."""

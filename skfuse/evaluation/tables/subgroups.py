@@ -1,0 +1,48 @@
+"""The score among men and women, young and old, and at each site, where there are enough events to say."""
+
+import numpy as np
+import pandas as pd
+
+from skfuse.evaluation.held_out import n_events
+
+COLUMNS = ["strategy", "variable", "level", "n_subjects", "n_events", "value", "lower", "upper", "few"]
+#: Subgroups with fewer events are greyed: their score may be anything.
+FEWEST_EVENTS = 10
+_MOST_LEVELS = 10
+
+
+def subgroups(held, names, variables, score):
+    """One row per strategy, variable and level, scored like the whole cohort: fold by fold, where that is defined.
+
+    Parameters
+    ----------
+    held : HeldOut
+    names : list of str
+        Strategies.
+    variables : dict of str to Series
+        Sex, age, site; many numbers are cut at their median.
+    score : str
+    """
+    rows = []
+    for variable, values in variables.items():
+        levels = levels_of(values)
+        for level in sorted(set(levels[levels != ""])):
+            member = levels == level
+            events = n_events(held.y[member], held.task)
+            for name in names:
+                found = held.estimate(score, name, keep=[member[split.test] for split in held.splits])
+                limits = (found.value, found.lower, found.upper, events < FEWEST_EVENTS)
+                rows.append((name, variable, level, int(member.sum()), events, *limits))
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"few": bool})
+
+
+def levels_of(values):
+    """The level of each subject as text; empty where it is missing."""
+    values = pd.Series(values).reset_index(drop=True)
+    numbers = pd.to_numeric(values, errors="coerce")
+    if values.nunique() > _MOST_LEVELS and numbers.notna().sum() == values.notna().sum():
+        cut = float(numbers.median())
+        text = np.where(numbers <= cut, f"≤ {cut:.4g}", f"> {cut:.4g}")
+        return np.where(numbers.isna(), "", text).astype(object)
+    text = numbers.map("{:g}".format) if numbers.notna().sum() == values.notna().sum() else values.astype(str)
+    return np.where(values.isna(), "", text).astype(object)

@@ -1,0 +1,184 @@
+"""Which modality carries the fusion, and who has which modality."""
+
+import numpy as np
+
+from skfuse.plotting._display import Display, say_nothing_to_show
+from skfuse.plotting._forest import Mark, Row, draw_forest, forest_height
+from skfuse.plotting._leaderboard import FLOORS
+from skfuse.plotting._style import COLORS, INK, MUTED, NARROW, higher_is_better, primary, shorten
+
+_KINDS = {
+    "alone": ("alone", COLORS[2], "^"),
+    "without": ("fusion refitted without it", COLORS[1], "o"),
+    "missing": ("fusion, missing at prediction", COLORS[3], "D"),
+}
+
+
+class ModalityDisplay(Display):
+    """Each modality alone, left out, and missing when predictions are made, beside the fusion of all.
+
+    Parameters
+    ----------
+    rows : list of dict
+        ``modality``, ``kind`` ("alone", "without" or "missing"), ``value``, ``lower``, ``upper``.
+    strategy : str
+        The fusion.
+    estimate : float
+        Score of the fusion of all modalities.
+    scoring : str
+        Name of the score.
+
+    Notes
+    -----
+    The intervals of "without" and "missing" are those of the paired loss, drawn around the score: one that leaves out
+    the line of the full fusion shows a loss or a gain.
+
+    Examples
+    --------
+    >>> from skfuse.plotting import ModalityDisplay
+    >>> row = {"modality": "mri", "kind": "alone", "value": 0.7, "lower": 0.6, "upper": 0.8}
+    >>> ModalityDisplay([row], "late-mean", 0.8, "AUC").plot().ax_.get_xlabel()
+    'AUC'
+    """
+
+    def __init__(self, rows, strategy, estimate, scoring):
+        self.rows = rows
+        self.strategy = strategy
+        self.estimate = estimate
+        self.scoring = scoring
+
+    @classmethod
+    def from_comparison(cls, comparison):
+        """Collect what is known of each modality, for the headline strategy.
+
+        Parameters
+        ----------
+        comparison : Comparison
+            From ``compare_strategies``.
+
+        Returns
+        -------
+        display : ModalityDisplay
+            Not drawn yet.
+        """
+        name = comparison.headline
+        scores = primary(comparison)["estimate"]
+        estimate = float(scores[name]) if name in scores.index else np.nan
+        sign = 1.0 if higher_is_better(comparison) else -1.0
+        missing = comparison.tables["missing_at_test"]
+        missing = missing[missing["strategy"] == name].set_index("modality")
+        rows = []
+        for row in comparison.tables["modalities"].itertuples():
+            rows.append(_entry(row.modality, "alone", row.alone, row.alone_lower, row.alone_upper))
+            ends = sorted(estimate - sign * end for end in (row.contribution_lower, row.contribution_upper))
+            rows.append(_entry(row.modality, "without", row.without, *ends))
+            if row.modality in missing.index:
+                one = missing.loc[row.modality]
+                ends = sorted(estimate + sign * end for end in (one["change_lower"], one["change_upper"]))
+                rows.append(_entry(row.modality, "missing", one["estimate"], *ends))
+        return cls([row for row in rows if np.isfinite(row["value"])], name, estimate, comparison.scoring)
+
+    def _height(self, width):
+        return forest_height(self._rows(), width, legend=3)
+
+    def _rows(self):
+        found = {}
+        for row in self.rows:
+            found.setdefault(row["modality"], []).append(row)
+        return [
+            Row(name, tuple(Mark(r["value"], r["lower"], r["upper"], *_KINDS[r["kind"]][1:]) for r in own))
+            for name, own in found.items()
+        ]
+
+    def _draw(self, ax):
+        if not self.rows:
+            say_nothing_to_show(ax, "Nothing is known of single modalities.")
+            return
+        line = self.estimate if np.isfinite(self.estimate) else None
+        draw_forest(ax, self._rows(), xlabel=self.scoring, line=line, bounds=(FLOORS.get(self.scoring), None))
+        for kind, (label, color, marker) in _KINDS.items():
+            if any(row["kind"] == kind for row in self.rows):
+                ax.plot([np.nan], [np.nan], marker=marker, color=color, label=label)
+        if line is not None:
+            ax.plot([np.nan], [np.nan], color=MUTED, lw=1.0, label=f"{shorten(self.strategy, 20)}, all modalities")
+        narrow = ax.get_position().width * ax.figure.get_figwidth() < NARROW
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=1 if narrow else 2, handlelength=1.6)
+
+
+def _entry(modality, kind, value, lower, upper):
+    return {"modality": modality, "kind": kind, "value": float(value), "lower": float(lower), "upper": float(upper)}
+
+
+class MissingPatternDisplay(Display):
+    """Which modalities subjects have together: a column per pattern, with the number of subjects.
+
+    Parameters
+    ----------
+    modalities : list of str
+        Names, from top to bottom.
+    patterns : list of (set of str, int)
+        Modalities that are there together, and how many subjects have just these.
+    n_left_out : int
+        Subjects of rarer patterns that are not drawn.
+
+    Examples
+    --------
+    >>> from skfuse.plotting import MissingPatternDisplay
+    >>> patterns = [({"mri", "pet"}, 80), ({"mri"}, 20)]
+    >>> display = MissingPatternDisplay(["mri", "pet"], patterns).plot()
+    >>> [text.get_text() for text in display.ax_.texts]
+    ['80', '20']
+    """
+
+    _most = 12
+
+    def __init__(self, modalities, patterns, *, n_left_out=0):
+        self.modalities = modalities
+        self.patterns = patterns
+        self.n_left_out = n_left_out
+
+    @classmethod
+    def from_comparison(cls, comparison):
+        """Collect the patterns, the most frequent first.
+
+        Parameters
+        ----------
+        comparison : Comparison
+            From ``compare_strategies``.
+
+        Returns
+        -------
+        display : MissingPatternDisplay
+            Not drawn yet.
+        """
+        names = list(comparison.cohort["modalities"])
+        table = comparison.tables["patterns"]
+        found = [(set(str(row.pattern).split(" + ")) & set(names), int(row.n_subjects)) for row in table.itertuples()]
+        left = sum(count for _, count in found[cls._most :])
+        return cls(names, found[: cls._most], n_left_out=left)
+
+    def _height(self, width):
+        return 0.34 * len(self.modalities) + 1.9
+
+    def _draw(self, ax):
+        if not self.patterns:
+            say_nothing_to_show(ax, "There are no patterns to show.")
+            return
+        rows, columns = len(self.modalities), len(self.patterns)
+        most = max(count for _, count in self.patterns)
+        for x, (there, count) in enumerate(self.patterns):
+            height = 2.2 * count / most
+            ax.bar(x, -height, bottom=-0.8, width=0.62, color=COLORS[0] if len(there) == rows else MUTED, zorder=2)
+            ax.text(x, -0.95 - height, f"{count}", ha="center", va="bottom", fontsize="small")
+            for y, name in enumerate(self.modalities):
+                color = INK if name in there else MUTED
+                ax.scatter(x, y, s=62, marker="s" if name in there else "x", color=color, linewidths=1.2, zorder=3)
+        ax.set_xlim(-0.6, max(columns, 6) - 0.4)
+        ax.set_ylim(rows - 0.4, -3.7)
+        ax.set_yticks(range(rows), [shorten(name, 18) for name in self.modalities])
+        ax.set_xticks([])
+        ax.tick_params(length=0)
+        for spine in ax.spines.values():
+            spine.set_visible(False)
+        left = f"\n{self.n_left_out} subjects of rarer patterns not shown" if self.n_left_out else ""
+        ax.set_xlabel(f"■ present · × missing · bars: subjects{left}", loc="right")

@@ -1,0 +1,142 @@
+"""Write a report: everything beside, whole, before anything that was there is replaced."""
+
+import json
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from skfuse.report._page import document
+from skfuse.report._public import public_result, public_tables
+from skfuse.report._render import to_html, to_markdown
+
+
+class ReportError(OSError):
+    """A report cannot be written."""
+
+
+def write_report(comparison, folder, *, title=None, show_subjects=False):
+    """Write a comparison as a page to read, a text to paste, tables and JSON.
+
+    The folder gets ``report.html`` (one file that needs no network, no script and nothing beside it), ``report.md``
+    (the same numbers), ``tables/*.csv`` (all digits) and ``result.json``. All are written whole before any file of an
+    earlier report is replaced; other files in the folder are left alone.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        From ``compare_strategies`` or ``read_result``.
+    folder : str or Path
+        Where to write; made if it is not there.
+    title : str or None
+        Title of the page; None makes one from the names of the cohort and its target.
+    show_subjects : bool
+        Name the subjects that leak checks found, and write ``predictions.csv``. Otherwise no id and no value of a
+        single subject stands anywhere, and the ``predictions.csv`` of an earlier report in the folder is removed.
+
+    Returns
+    -------
+    page : Path
+        Of ``report.html``.
+
+    Raises
+    ------
+    ReportError
+        If the folder cannot be written; an ``OSError`` that says why and what to do.
+    ValueError
+        If `show_subjects` is asked of a result that was read from a file and holds no subjects.
+
+    See Also
+    --------
+    skfuse.evaluation.compare_strategies : Make a comparison.
+    skfuse.evaluation.read_result : Read ``result.json`` back.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from skfuse.datasets import make_cohort
+    >>> from skfuse.evaluation import compare_strategies
+    >>> from skfuse.report import write_report
+    >>> cohort = make_cohort(100, effect=3.0, random_state=0)
+    >>> found = compare_strategies(cohort.X, cohort.y, strategies=["late-mean"], n_repeats=1, random_state=0)
+    >>> with TemporaryDirectory() as folder:
+    ...     page = write_report(found, folder)
+    ...     page.name, page.stat().st_size < 2_000_000
+    ('report.html', True)
+    """
+    if show_subjects and (comparison.predictions is None or comparison.leaks is None):
+        raise ValueError(
+            "`show_subjects=True` needs a result with predictions, but this one was read from a file that holds none. "
+            "Write the report right after the comparison, or leave show_subjects=False."
+        )
+    folder = Path(folder)
+    contents = _contents(comparison, title, show_subjects)
+    try:
+        return _replace(folder, contents)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ReportError(
+            f"The report cannot be written to {str(folder)!r}: {reason}. Nothing there was replaced by half a report. "
+            "Choose a folder that can be written and has room."
+        ) from error
+
+
+def _contents(comparison, title, show_subjects):
+    """Text of every file, by its name in the folder, the page last."""
+    tables = public_tables(comparison)
+    shown = _with_tables(comparison, tables)
+    page = document(shown, title=title, findings=comparison.leaks.findings if show_subjects else None)
+    result = public_result(comparison, tables)
+    files = {f"tables/{name}.csv": table.to_csv(index=False) for name, table in tables.items()}
+    if show_subjects:
+        files["predictions.csv"] = comparison.predictions.to_csv(index=False)
+    files["result.json"] = json.dumps(result, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+    return files | {"report.md": to_markdown(page), "report.html": to_html(page)}
+
+
+def _with_tables(comparison, tables):
+    import dataclasses
+
+    return dataclasses.replace(comparison, tables=tables)
+
+
+def _replace(folder, contents):
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    # In the folder itself, so that moving a file is a renaming within one file system.
+    beside = None
+    try:
+        beside = Path(tempfile.mkdtemp(prefix=".report-", dir=folder))
+        for name, text in contents.items():
+            _write_whole(beside / name, text)
+        for name in contents:
+            (folder / name).parent.mkdir(exist_ok=True)
+            os.replace(beside / name, folder / name)
+        if "predictions.csv" not in contents and _is_ours(folder / "predictions.csv"):
+            (folder / "predictions.csv").unlink()
+    except BaseException:
+        if beside is not None:
+            shutil.rmtree(beside, ignore_errors=True)
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+    shutil.rmtree(beside, ignore_errors=True)
+    return folder / "report.html"
+
+
+def _write_whole(path, text):
+    path.parent.mkdir(exist_ok=True)
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())  # a full disk shows here, not after the old report has gone
+
+
+def _is_ours(path):
+    """Whether these are the predictions of an earlier report, not a file of the user's of that name."""
+    if not path.is_file():
+        return False
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.readline().startswith("strategy,repeat,fold,row,id,")
