@@ -32,9 +32,11 @@ def check_core():
 
 
 def check_app():
-    """The command runs, tables are joined, and a simulated cohort is fitted."""
+    """The command runs, tables are joined, a simulated cohort is fitted, compared and reported."""
     from skfuse.datasets import alzheimer_conversion
+    from skfuse.evaluation import compare_strategies
     from skfuse.modalities import join_modalities, split_modalities
+    from skfuse.report import write_report
 
     command = Path(sysconfig.get_path("scripts")) / "skfuse"
     subprocess.run([command, "--help"], check=True, stdout=subprocess.DEVNULL)
@@ -43,6 +45,10 @@ def check_app():
     cohort = alzheimer_conversion(n_subjects=80, random_state=0)
     joined = join_modalities(split_modalities(cohort.X)).loc[cohort.X.index]
     assert LateFusionClassifier().fit(joined, cohort.y).score(joined, cohort.y) > 0.5
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder, "kept")
+        found = compare_strategies(cohort.X, cohort.y, strategies=["late-mean"], n_repeats=1, checkpoint=kept)
+        assert write_report(found, Path(folder, "report")).stat().st_size > 10_000
 
 
 CHECKS = {"core": check_core, "app": check_app}

@@ -13,15 +13,16 @@ class Cohort:
     X : DataFrame of shape (n_subjects, n_features)
         The modalities, columns named ``<modality>__<feature>``, one row per subject; a missing modality
         is a row of missing values in all of its columns. The index holds the subject ids.
-    y : Series or structured ndarray of shape (n_subjects,)
-        The target. For survival a structured array with the fields ``event`` (bool) and ``time``.
+    y : Series or structured ndarray of shape (n_subjects,), or None
+        The target; None where it is what will be predicted.
+        For survival a structured array with the fields ``event`` (bool) and ``time``.
     site : Series of shape (n_subjects,) or None
         Where each subject was examined.
     covariates : DataFrame of shape (n_subjects, n_covariates) or None
         Age, sex and the like; never a modality.
     groups : Series of shape (n_subjects,) or None
         Rows of one group (visits of one person, members of one family) stay on one side of every split.
-    task : {"classification", "regression", "survival"}
+    task : {"classification", "regression", "survival"} or None
         What `y` is.
     truth : dict or None
         What a simulation planted; None for real data.

@@ -8,7 +8,7 @@ import typer
 from rich import box
 from rich.table import Table
 
-from skfuse.cli._console import console, logged_warnings, note, one_line_errors, plain, progress
+from skfuse.cli._console import command_line, console, logged_warnings, note, one_line_errors, plain, progress
 
 #: Inside the folder of the report, until the report is there.
 CHECKPOINT = "checkpoint"
@@ -30,6 +30,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
 def compare(
+    context: typer.Context,
     cohort: CohortPath,
     target: Target,
     out: Annotated[Path | None, typer.Option(help="Folder for the report: page, tables, JSON.")] = None,
@@ -96,6 +97,7 @@ def compare(
             random_state=seed,
             checkpoint=kept,
         )
+        found.settings["command"] = command_line(context)
         show(found)
         if out is not None:
             finish(found, out, kept if checkpoint is None else None, show_subjects)
@@ -149,7 +151,8 @@ def show(found):
     _print_leaks(found.leaks)
     for text in found.notes:
         note(text)
-    console.print(plain(found.sentence()), style="bold", highlight=False)
+    for line in found.sentence().splitlines():
+        console.print(plain(line), style="bold", highlight=False)
     console.print("Research use; not externally validated.", style="dim")
 
 
@@ -172,7 +175,7 @@ def leaderboard(found):
     repeated = f" × {settings['n_repeats']}" if settings["n_repeats"] > 1 else ""
     title = f"{found.cohort['n_subjects']} subjects, {settings['n_splits']}-fold cross-validation{repeated}"
     # Fits into 80 columns: arrows below the names, no lines between columns.
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
     table.add_column("strategy", no_wrap=True)
     summary = found.summary()
     scores = list(dict.fromkeys(summary.columns.get_level_values(0)))
@@ -190,7 +193,7 @@ def leaderboard(found):
 
 
 def _limits(lower, upper):
-    return "–" if lower != lower or upper != upper else f"{lower:.3f}, {upper:.3f}"
+    return "–" if lower != lower or upper != upper else f" {lower:.3f}, {upper:.3f} "
 
 
 def _number(value):
@@ -199,7 +202,7 @@ def _number(value):
 
 def _print_warnings(warned):
     # That a strategy of one modality leaves out who lacks it is what it is for, and stands in the join log.
-    expected = warned["strategy"].str.startswith("single:") & (warned["category"] == "NoModalityWarning")
+    expected = warned["strategy"].str.contains("^single:| without ") & (warned["category"] == "NoModalityWarning")
     for row in warned[~expected].itertuples():
         console.print(f"[yellow]{plain(row.strategy)}, in {row.count} fits:[/] {plain(row.message)}", highlight=False)
 
@@ -212,7 +215,7 @@ def _print_leaks(leaks):
         who = "; ".join(" = ".join(map(str, subjects)) for subjects in finding.subjects[:5])
         who += f" and {len(finding.subjects) - 5} more" if len(finding.subjects) > 5 else ""
         who = f" ({who})" if who else ""
-        said = " ".join(plain(part) for part in (finding.evidence + who, finding.advice))
+        said = " ".join(plain(part) for part in (f"{finding.evidence.rstrip('.')}{who}.", finding.advice))
         console.print(f"[{color}]{word}: {plain(finding.check)}.[/] {said}", highlight=False)
 
 

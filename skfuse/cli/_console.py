@@ -1,7 +1,9 @@
 """What the commands share: where they print, how they report progress and how they fail."""
 
+import shlex
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -21,6 +23,23 @@ def plain(text):
 def note(text):
     """Say something that the user did not ask for but should know."""
     console.print(f"[yellow]note:[/] {plain(text)}", highlight=False)
+
+
+#: Where results go and how they are made faster changes no number.
+_BESIDE = {"out", "checkpoint", "jobs", "debug", "show_subjects", "report"}
+
+
+def command_line(context):
+    """Return the command as it was given, for the record: folders by their names only, as a report is passed on."""
+    words = ["skfuse", context.info_name]
+    for parameter in context.command.params:
+        value = context.params[parameter.name]
+        if parameter.name in _BESIDE or value is None or value == parameter.default:
+            continue
+        for one in value if isinstance(value, list | tuple) else [value]:
+            option = [] if parameter.param_type_name == "argument" else [parameter.opts[0]]
+            words += option if one is True else [*option, one.name if isinstance(one, Path) else str(one)]
+    return shlex.join(words)
 
 
 @contextmanager

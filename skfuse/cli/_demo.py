@@ -7,10 +7,11 @@ import typer
 
 from skfuse.cli import _compare
 from skfuse.cli._compare import Debug, Seed
-from skfuse.cli._console import console, one_line_errors, plain
+from skfuse.cli._console import command_line, console, one_line_errors, plain
 
 
 def demo(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder for the cohort and the report.")] = Path("skfuse-demo"),
     jobs: Annotated[int, typer.Option(help="Parallel processes; -1 for all processors.")] = -1,
     seed: Seed = 0,
@@ -29,7 +30,8 @@ def demo(
             highlight=False,
         )
         roles = {"site": "site", "covariates": ("age", "sex")}
-        found = _compare.run(_compare.read(tables, "target", roles), n_repeats=2, n_jobs=jobs, random_state=seed)
+        found = _compare.run(_compare.read(tables, "target", roles), n_jobs=jobs, random_state=seed)
+        found.settings["command"] = command_line(context)
         _compare.show(found)
         _compare.finish(found, report, None)
     console.print("\nNow with your own tables: [bold]skfuse compare FOLDER --target COLUMN --out report/[/]")

@@ -8,12 +8,13 @@ from rich import box
 from rich.table import Table
 
 from skfuse.cli._compare import CohortPath, Debug, Drop, Groups, Positive, Seed, Site, Target, Task, Visit, read
-from skfuse.cli._console import console, logged_warnings, note, one_line_errors, plain
+from skfuse.cli._console import command_line, console, logged_warnings, note, one_line_errors, plain
 
 _SHOWN = 10
 
 
 def fit(
+    context: typer.Context,
     cohort: CohortPath,
     target: Target,
     out: Annotated[Path, typer.Option(help="File of the model, *.skops; its card is written beside it.")],
@@ -39,9 +40,8 @@ def fit(
         if not out.parent.is_dir():
             raise FileNotFoundError(f"There is no folder {str(out.parent)!r} to write the model in; make it first.")
         console.print(f"Fitting {plain(strategy)} on {len(training.y)} subjects …", highlight=False)
-        command = f"skfuse fit {cohort.name} --target {target} --strategy {strategy} --seed {seed}"
         with logged_warnings():
-            model = fit_model(training, strategy, random_state=seed, created_with=command)
+            model = fit_model(training, strategy, random_state=seed, created_with=command_line(context))
         path = model.save(out, comparison=report)
         console.print(f"Model: [bold]{plain(path)}[/]", highlight=False, soft_wrap=True)
         console.print(f"Card: [bold]{plain(path.with_name('MODEL_CARD.md'))}[/]", highlight=False, soft_wrap=True)

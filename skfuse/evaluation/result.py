@@ -110,8 +110,8 @@ class Comparison:
         Returns
         -------
         text : str
-            Two to five sentences: did fusion help, which modality carries it, would it hold at another site, and what
-            to look at before believing it.
+            A line each: what to look at before believing it (where leaks were found), did fusion help, how it does
+            against the simple ways to fuse, which modality carries it, would it hold at another site.
         """
         from skfuse.evaluation.sentence import sentence
 

@@ -16,7 +16,7 @@ _HELPED = {
 def sentence(found):
     """Say what a comparison found."""
     parts = [_leaks(found), _fusion(found), _against_others(found), _carrier(found), _elsewhere(found)]
-    return " ".join(part for part in parts if part)
+    return "\n".join(part for part in parts if part)
 
 
 def name_of(found, strategy):
@@ -43,6 +43,10 @@ def _number(value, *, sign=False):
     return f"{value:+.3f}" if sign else f"{value:.3f}"
 
 
+def _p(p):
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
 def _interval(lower, upper, *, sign=False):
     if not (np.isfinite(lower) and np.isfinite(upper)):
         return ""
@@ -57,8 +61,8 @@ def _leaks(found):
     several = len(leaks) > 1
     return (
         f"Before anything else: {len(leaks)} possible leak{'s were' if several else ' was'} found "
-        f"({', '.join(leaks['check'].unique())}); until {'they are' if several else 'it is'} explained, no score "
-        "below can be trusted."
+        f"({', '.join(leaks['check'].unique())}). Explain or remove {'them' if several else 'it'} before you trust a "
+        "score below."
     )
 
 
@@ -73,7 +77,7 @@ def _fusion(found):
     if row is None:
         return "Only one kind of strategy was compared, so that there is no fusion to judge."
     estimate = found.tables["summary"].query("score == @found.scoring").set_index("strategy")["estimate"]
-    p = f", p = {row.p_holm:.3g} after Holm's correction" if np.isfinite(row.p_holm) else ""
+    p = f", p {_p(row.p_holm)} after Holm's correction" if np.isfinite(row.p_holm) else ""
     if np.isfinite(row.skill_lower) and row.skill_lower <= 0:
         few = " It is not shown to predict better than no predictor at all."
     else:

@@ -133,7 +133,9 @@ def leaks(found, findings):
                 blocks.append(Callout(title, items, tone))
         if not len(hit):
             clear = int((table["status"] == "clear").sum())
-            text = f"{clear} of {len(table)} checks were made and found nothing that looks like a leak."
+            left = len(table) - clear
+            text = f"{clear} of {len(table)} checks were made and found nothing that looks like a leak"
+            text += f"; {left} could not be made." if left else "."
             blocks.append(Callout("No leak was found", (text,), "calm"))
         if findings is not None:
             blocks += _named(findings)

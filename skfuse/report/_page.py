@@ -4,7 +4,14 @@ import re
 from datetime import UTC, datetime
 
 from skfuse.plotting._style import interval, number, primary
-from skfuse.report import _cohort_sections, _method_sections, _score_sections, _tripod, _use_sections
+from skfuse.report import (
+    _cohort_sections,
+    _elsewhere_sections,
+    _method_sections,
+    _score_sections,
+    _tripod,
+    _use_sections,
+)
 from skfuse.report._document import Document, Tile, percent, whole
 
 FOOTER = "Research use; not externally validated."
@@ -36,8 +43,8 @@ def document(found, *, title=None, findings=None):
         _use_sections.curves,
         _use_sections.decisions,
         _use_sections.thresholds,
-        _use_sections.sites,
-        _use_sections.subgroups,
+        _elsewhere_sections.sites,
+        _elsewhere_sections.subgroups,
         _cohort_sections.sample_size,
         _method_sections.intervals,
         _cohort_sections.notes,

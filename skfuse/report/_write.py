@@ -8,7 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from skfuse.report._page import document
-from skfuse.report._public import public_result, public_tables
 from skfuse.report._render import to_html, to_markdown
 
 
@@ -84,21 +83,14 @@ def write_report(comparison, folder, *, title=None, show_subjects=False):
 
 def _contents(comparison, title, show_subjects):
     """Text of every file, by its name in the folder, the page last."""
-    tables = public_tables(comparison)
-    shown = _with_tables(comparison, tables)
-    page = document(shown, title=title, findings=comparison.leaks.findings if show_subjects else None)
-    result = public_result(comparison, tables)
+    tables = comparison.tables
+    page = document(comparison, title=title, findings=comparison.leaks.findings if show_subjects else None)
+    result = comparison.to_dict()
     files = {f"tables/{name}.csv": table.to_csv(index=False) for name, table in tables.items()}
     if show_subjects:
         files["predictions.csv"] = comparison.predictions.to_csv(index=False)
     files["result.json"] = json.dumps(result, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
     return files | {"report.md": to_markdown(page), "report.html": to_html(page)}
-
-
-def _with_tables(comparison, tables):
-    import dataclasses
-
-    return dataclasses.replace(comparison, tables=tables)
 
 
 def _replace(folder, contents):

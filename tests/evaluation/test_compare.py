@@ -386,7 +386,7 @@ def test_less_wrong_than_a_reference_without_skill_is_not_called_helped(cohort):
 
 def test_fusion_of_what_helps_is_found_to_help():
     cohort = make_cohort(400, missing=0.2, effect=3.0, random_state=3)
-    found = compare_strategies(cohort.X, cohort.y, strategies=["late-mean"], n_repeats=3, random_state=0)
+    found = compare_strategies(cohort.X, cohort.y, strategies=["late-mean"], reference=["clinical"], n_repeats=2)
     (row,) = by_name(found, "differences", in_family=True).itertuples()
     assert row.verdict == "helped"
     assert found.sentence().startswith("Fusion helped")
@@ -428,3 +428,23 @@ def _places(X):
 def test_an_array_without_modalities_is_refused(cohort):
     with pytest.raises(ValueError, match="without names of columns"):
         compare_strategies(cohort.X.to_numpy(), cohort.y)
+
+
+def test_no_table_tells_of_a_single_subject():
+    cohort = make_cohort(60, missing=0.3, effect=3.0, random_state=0)
+    cv = [(np.arange(1, 60), np.arange(1)), (np.arange(30), np.arange(30, 60))]
+    found = compare_strategies(cohort.X, cohort.y, strategies=["late-mean"], reference="prevalence", cv=cv)
+    assert found.scores.query("n_test == 1")["value"].isna().all()
+    assert found.scores.query("n_test > 1")["value"].notna().any()
+    patterns = found.tables["patterns"]
+    assert (patterns["n_subjects"] < 5).any()
+    assert (patterns["events"].isna() == (patterns["n_subjects"] < 5)).all()
+    assert not set(cohort.X.index) & set(_words(found.to_dict()))
+
+
+def _words(content):
+    if isinstance(content, dict):
+        content = [*content, *content.values()]
+    if isinstance(content, list):
+        return [word for entry in content for word in _words(entry)]
+    return str(content).split()

@@ -1,6 +1,5 @@
 import errno
 import json
-import math
 import os
 import re
 import runpy
@@ -54,7 +53,7 @@ class Text(HTMLParser):
     def __init__(self, html):
         super().__init__()
         self.parts, self.skipped, self.depth, self.tags = [], [], 0, []
-        self.feed(html)
+        self.feed(html.replace("<wbr>", ""))  # a word that may break is one word
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
@@ -186,18 +185,6 @@ def test_no_subject_is_named_unless_asked(tmp_path, undrawn):
     write_report(found, tmp_path)
     assert not (tmp_path / "predictions.csv").exists()
     assert "SECRET" not in (tmp_path / "report.html").read_text(encoding="utf-8")
-
-
-def test_shares_and_scores_of_single_subjects_are_left_out(tmp_path, undrawn):
-    found = made_comparison()
-    found.tables["scores"].loc[0, ["n_test", "value"]] = 1, 0.777123
-    write_report(found, tmp_path)
-    patterns = pd.read_csv(tmp_path / "tables" / "patterns.csv")
-    assert patterns.loc[patterns["n_subjects"] < 5, "events"].isna().all()
-    assert patterns.loc[patterns["n_subjects"] >= 5, "events"].notna().all()
-    assert math.isnan(pd.read_csv(tmp_path / "tables" / "scores.csv")["value"][0])
-    assert "0.777123" not in (tmp_path / "result.json").read_text(encoding="utf-8")
-    assert found.tables["scores"]["value"][0] == 0.777123
 
 
 def test_a_result_read_back_gives_the_same_page_and_no_subjects(tmp_path, undrawn):

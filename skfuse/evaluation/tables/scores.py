@@ -10,13 +10,14 @@ SUMMARY = ["strategy", "family", "score", "estimate", "sd", "lower", "upper", "n
 
 
 def fold_scores(held, strategies):
-    """One row per strategy, split and score."""
+    """One row per strategy, split and score; the value of a fold that tests a single subject is not told."""
     rows = []
     for name in strategies:
         found = {score: held.folds(score, name)[0] for score in SCORES[held.task]}
         for number, split in enumerate(held.splits):
             place = (name, split.repeat, split.fold, len(split.train), len(split.test))
-            rows += [(*place, score, values[number]) for score, values in found.items()]
+            told = len(split.test) > 1
+            rows += [(*place, score, values[number] if told else np.nan) for score, values in found.items()]
     return pd.DataFrame(rows, columns=FOLDS)
 
 

@@ -72,9 +72,9 @@ def site_pool(table, score):
             continue
         pool = random_effects_pool(estimates[usable], errors[usable])
         limits = (pool.estimate, pool.lower, pool.upper, pool.prediction_lower, pool.prediction_upper)
-        if score == "AUC":
-            limits = [float(expit(limit)) for limit in limits]
-        rows.append((name, int(usable.sum()), *limits, pool.tau2, pool.i2))
+        # On the scale of the logit the limits stay inside by themselves; of other scores they are cut.
+        limits = expit(limits) if score == "AUC" else np.clip(limits, *BOUNDS[score])
+        rows.append((name, int(usable.sum()), *map(float, limits), pool.tau2, pool.i2))
     return pd.DataFrame(rows, columns=POOL)
 
 

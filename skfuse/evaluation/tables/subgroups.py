@@ -26,7 +26,7 @@ def subgroups(held, names, variables, score):
     rows = []
     for variable, values in variables.items():
         levels = levels_of(values)
-        for level in sorted(set(levels[levels != ""])):
+        for level in sorted(set(levels[levels != ""]), key=lambda level: (level[0] == ">", level)):
             member = levels == level
             events = n_events(held.y[member], held.task)
             for name in names:
