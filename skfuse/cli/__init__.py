@@ -14,7 +14,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Does combining my modalities help, which one carries it, and would it hold at another site?",
-    epilog="Exit codes: 0 done, 1 the data or a file cannot be used, 2 wrong options, 130 stopped with Ctrl-C.",
+    epilog=(
+        "Exit codes: 0 done, 1 the data, a file or the value of an option cannot be used, 2 an option is unknown or "
+        "missing, 130 stopped with Ctrl-C."
+    ),
 )
 for command in (compare, fit, predict, demo):
     app.command()(command)

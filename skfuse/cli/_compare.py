@@ -23,9 +23,9 @@ Covariates = Annotated[list[str] | None, typer.Option(help="Column for subgroups
 Groups = Annotated[str | None, typer.Option(help="Column whose equal values stay on one side of a split.")]
 Visit = Annotated[str | None, typer.Option(help="Visit to read, as 'session=baseline', or 'session' for all.")]
 Positive = Annotated[str | None, typer.Option(help="Class label that counts as 1.")]
-Drop = Annotated[list[str] | None, typer.Option(help="Pattern of columns to leave out; may be repeated.")]
+Drop = Annotated[list[str] | None, typer.Option(help="Regular expression of columns to leave out; may be repeated.")]
 Task = Annotated[str | None, typer.Option(help="classification or regression; guessed if not given.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything that is drawn.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
@@ -42,7 +42,10 @@ def compare(
     drop: Drop = None,
     task: Task = None,
     strategies: Annotated[
-        list[str] | None, typer.Option(help="Strategy to compare; may be repeated. All if not given.")
+        list[str] | None,
+        typer.Option(
+            help="Strategy to compare; may be repeated. All if not given. Reference and baseline are always run."
+        ),
     ] = None,
     reference: Annotated[
         list[str] | None,
@@ -66,7 +69,7 @@ def compare(
     show_subjects: Annotated[
         bool, typer.Option("--show-subjects", help="Put ids and predictions of subjects into the report.")
     ] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="One repeat.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="One repeat, whatever --repeats says.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and join the tables, print the log, stop.")] = False,
     debug: Debug = False,
 ):
@@ -81,6 +84,10 @@ def compare(
         cohort = read(cohort, target, roles)
         if dry_run:
             return
+        if jobs == 0:
+            raise ValueError("--jobs 0 makes no process. Give a number of processes, or -1 for all processors.")
+        if quick and repeats not in (1, 5):
+            note(f"--quick makes one repeat; --repeats {repeats} is set aside.")
         if out is not None:
             refuse_unwritable(out)
         found = run(
@@ -98,9 +105,19 @@ def compare(
             checkpoint=kept,
         )
         found.settings["command"] = command_line(context)
+        found.notes += _codes_of_covariates(cohort.log, covariates)
         show(found)
         if out is not None:
             finish(found, out, kept if checkpoint is None else None, show_subjects)
+
+
+def _codes_of_covariates(log, covariates):
+    """How words became the numbers by which subgroups are called."""
+    return [
+        f"Subgroups: {message}"
+        for message in log.conversions
+        if any(f"{name!r}" in message or f"{name}:" in message for name in covariates or ())
+    ]
 
 
 def read(cohort, target, roles):

@@ -36,6 +36,8 @@ def fit(
 
     with one_line_errors(debug):
         roles = {"site": site, "groups": groups, "visit": visit, "positive": positive, "drop": drop, "task": task}
+        if out.suffix != ".skops":
+            raise ValueError(f"A model is written as *.skops, got {out.name!r}. Name it {out.stem + '.skops'!r}.")
         training = read(cohort, target, roles)
         if not out.parent.is_dir():
             raise FileNotFoundError(f"There is no folder {str(out.parent)!r} to write the model in; make it first.")
@@ -66,6 +68,8 @@ def predict(
     from skfuse.deployment import load_fitted_model, predict_table
 
     with one_line_errors(debug):
+        if out is not None and (out.suffix.lower() not in (".csv", ".json") or not out.parent.is_dir()):
+            raise ValueError(f"Predictions are written as .csv or .json into a folder that is there, got {str(out)!r}.")
         with logged_warnings():
             fitted = load_fitted_model(model, allow_other_versions=allow_other_versions)
             found = predict_table(fitted, tables, site=site, visit=visit, drop=drop)

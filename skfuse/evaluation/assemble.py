@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 
 from skfuse.evaluation import checkpoint as store
-from skfuse.evaluation.held_out import n_events
-from skfuse.evaluation.leaks import check_leaks
 from skfuse.evaluation.result import Comparison
 from skfuse.evaluation.statistics import measured_coverage
 from skfuse.evaluation.tables import calibration, decisions, differences, modalities, scores, sites, size, subgroups
@@ -27,10 +25,9 @@ def assemble(
     site,
     sites: dict,
     at_sites,
-    groups,
     covariates,
     estimators,
-    attestation,
+    leaks,
     target,
     name,
     settings,
@@ -50,22 +47,9 @@ def assemble(
     tables["missing_at_test"] = modalities.missing_at_test(held, fused, list(blocks), scoring)
     tables |= _site_tables(held, about, site, sites, at_sites, scoring, notes)
     told = [strategy for strategy in dict.fromkeys([headline, reference]) if strategy is not None]
-    tables["subgroups"] = subgroups.subgroups(held, told, _subgroup_variables(site, covariates), scoring)
+    tables["subgroups"] = subgroups.subgroups(held, told, _subgroup_variables(site, covariates), scoring, notes)
     tables["sample_size"] = size.sample_size(held, blocks, _mean_r2(held, headline))
     tables["patterns"] = modalities.patterns(held, 1 if binary else None)
-    y = held.y if classes is None else classes[held.y]
-    leaks = check_leaks(
-        X,
-        y,
-        task=held.task,
-        site=None if site is None else site.set_axis(X.index).fillna("unknown"),
-        groups=groups,
-        covariates=None if covariates is None else covariates.set_axis(X.index),
-        splits=[(split.train, split.test) for split in held.splits],
-        estimators=estimators,
-        target=target,
-        attestation=attestation,
-    )
     tables["leaks"] = leaks.table()
     tables["attestation"] = pd.DataFrame(
         [(one.item, one.question, one.answer) for one in leaks.attestation], columns=["item", "question", "answer"]
@@ -76,6 +60,12 @@ def assemble(
     if len(held.splits) > 1:
         share = float(np.mean(held.y)) if binary else None
         settings["interval_coverage"] = measured_coverage(len(held.y), share).text
+        if (settings["n_splits"], settings["n_repeats"]) != (5, 5):
+            settings["interval_coverage"] += " It was measured with five times five folds, not with those of this run."
+        if held.groups is not None:
+            settings["interval_coverage"] += " It was measured without groups."
+        if settings["n_repeats"] < 3:
+            notes.append("Repeats: with fewer than three, intervals rest on few degrees of freedom and are wide.")
     settings["settings_hash"] = store.hash_of(
         [
             store.describe(list(estimators.values())),
@@ -100,6 +90,15 @@ def assemble(
         splits=[(split.train, split.test) for split in held.splits],
         leaks=leaks,
     )
+
+
+def _settings_hash(held, estimators, scoring, margin, reference):
+    try:
+        described = store.describe(list(estimators.values()))
+    except ValueError:  # an estimator holds what no hash can tell apart; its words then
+        described = repr(estimators)
+    rows = [[split.train, split.test] for split in held.splits]
+    return store.hash_of([described, rows, scoring, margin, reference])
 
 
 def _site_tables(held, about, site, rows, fits, scoring, notes):
@@ -136,11 +135,12 @@ def _cohort(held, X, classes, blocks, site, covariates, target, name):
         "classes": None if classes is None else [str(label) for label in classes],
         "n_per_class": None if classes is None else {str(c): int(n) for c, n in zip(classes, counts, strict=True)},
         "positive": str(classes[1]) if classes is not None and len(classes) == 2 else None,
-        "n_events": n_events(held.y, held.task) if classes is not None else None,
+        "n_events": held.n_events() if classes is not None else None,
         "modalities": {
             modality: {"n_features": len(columns), "n_present": int(held.present[modality].sum())}
             for modality, columns in blocks.items()
         },
+        "n_groups": None if held.groups is None else len(np.unique(held.groups)),
         "n_sites": None if site is None else int(site.nunique()),
         "covariates": [] if covariates is None else [str(column) for column in covariates],
     }

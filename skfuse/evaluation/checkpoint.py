@@ -9,11 +9,16 @@ import hashlib
 import io
 import json
 import os
+import pickle
 import platform
 import secrets
+import sys
 import zipfile
 import zlib
+from functools import cache, partial
+from importlib import metadata
 from pathlib import Path
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -40,7 +45,7 @@ class Checkpoint:
 
     def __init__(self, folder, shared):
         self.folder = Path(folder)
-        self.shared = shared
+        self.shared = hash_of([shared, _own_code()])
         self._lock = None
 
     def __enter__(self):
@@ -146,32 +151,93 @@ def versions():
 
 
 def describe(value):
-    """Everything a parameter is made of, as nested lists and mappings that can be hashed."""
-    if isinstance(value, BaseEstimator):
-        parameters = value.get_params(deep=False)
-        return [type(value).__module__, type(value).__qualname__, {k: describe(v) for k, v in parameters.items()}]
-    if isinstance(value, dict):
-        return {str(key): describe(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [type(value).__name__, *[describe(entry) for entry in value]]
-    if isinstance(value, slice):
-        return ["slice", value.start, value.stop, value.step]
+    """Everything a parameter is made of, as nested lists and mappings that can be hashed.
+
+    Code counts too: a function by what it compiles to, a class by the file that defines it or the version of the
+    package that it is from, so that an edited estimator is another one.
+    """
+    return _describe(value, ())
+
+
+def _describe(value, above):
     if value is None or isinstance(value, str | bytes | bool | int | float | np.generic | np.ndarray):
         return value
+    if any(value is one for one in above):
+        return "itself"
+    above = (*above, value)
+    if isinstance(value, dict):
+        return {str(key): _describe(entry, above) for key, entry in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        entries = [_describe(entry, above) for entry in value]
+        return [type(value).__name__, *(sorted(entries, key=repr) if isinstance(value, set | frozenset) else entries)]
+    if isinstance(value, slice | range):
+        return [type(value).__name__, value.start, value.stop, value.step]
     if isinstance(value, np.random.RandomState | np.random.Generator):
         state = value.get_state(legacy=False) if isinstance(value, np.random.RandomState) else value.bit_generator.state
-        return describe(state)
-    if isinstance(value, type) or (callable(value) and getattr(value, "__closure__", True) is None):
-        name = f"{value.__module__}.{value.__qualname__}"
-        if "<lambda>" not in name and "<locals>" not in name:
-            return ["named", name]
-    state = getattr(value, "__dict__", None)
-    if state is not None and "<locals>" not in type(value).__qualname__ and not callable(value):
-        return [type(value).__module__, type(value).__qualname__, {k: describe(v) for k, v in state.items()}]
-    raise ValueError(
-        f"A checkpoint cannot tell one {type(value).__name__} from another ({value!r} in an estimator). Use a named "
-        "function of a module instead of a lambda, or run without a checkpoint."
-    )
+        return _describe(state, above)
+    if isinstance(value, type | np.ufunc | BuiltinFunctionType):
+        return _named(value)
+    if isinstance(value, FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        inside = [_describe(part, above) for part in (cells, value.__defaults__, value.__kwdefaults__)]
+        return [*_named(value), *_code(value.__code__), *inside]
+    if isinstance(value, MethodType):
+        return [_describe(value.__self__, above), value.__name__]
+    if isinstance(value, partial):
+        return ["partial", *(_describe(part, above) for part in (value.func, value.args, value.keywords))]
+    inside = value.get_params(deep=False) if isinstance(value, BaseEstimator) else getattr(value, "__dict__", None)
+    if inside is None:
+        inside = _pickled(value)
+    return [*_named(type(value)), _describe(inside, above)]
+
+
+def _named(value):
+    """Name of a class or function, and what tells its code from other code of that name."""
+    module, name = getattr(value, "__module__", None) or "", getattr(value, "__qualname__", None) or value.__name__
+    package = module.partition(".")[0]
+    if package in _packages():
+        return [module, name, _version_of(package)]
+    if package in sys.stdlib_module_names and package != "__main__":
+        return [module, name]
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file and Path(file).is_file():
+        return [module, name, Path(file).read_bytes()]
+    if isinstance(value, type):  # typed into an interpreter: what is known of it are its methods
+        own = {key: _code(part.__code__) for key, part in vars(value).items() if isinstance(part, FunctionType)}
+        return [module, name, own]
+    return [module, name]
+
+
+def _code(code):
+    """What a function compiles to, without the lines that it stands on."""
+    constants = [_code(part) if isinstance(part, CodeType) else repr(part) for part in code.co_consts]
+    return [code.co_code, list(code.co_names), list(code.co_varnames), constants]
+
+
+def _pickled(value):
+    try:
+        return pickle.dumps(value, protocol=4)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"A checkpoint cannot tell one {type(value).__name__} from another ({value!r} in an estimator: {error}). "
+            "Run without a checkpoint."
+        ) from error
+
+
+@cache
+def _packages():
+    return metadata.packages_distributions()
+
+
+def _version_of(package):
+    return [metadata.version(name) for name in sorted(set(_packages()[package]))]
+
+
+@cache
+def _own_code():
+    """Of skfuse itself, which may be edited without another version."""
+    files = sorted(Path(__file__).parents[1].rglob("*.py"))
+    return hash_of([[str(file.relative_to(Path(__file__).parents[1])), file.read_bytes()] for file in files])
 
 
 def _feed(digest, value):

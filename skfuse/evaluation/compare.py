@@ -1,15 +1,20 @@
 """Compare strategies by cross-validation on the same splits."""
 
 from contextlib import nullcontext
+from functools import partial
+from numbers import Real
 
+import narwhals as nw
 import numpy as np
 from joblib import Parallel, delayed
+from sklearn.base import clone
 from sklearn.utils.multiclass import type_of_target
 
 from skfuse.evaluation import checkpoint as store
 from skfuse.evaluation.assemble import assemble
 from skfuse.evaluation.fits import Job, run
 from skfuse.evaluation.held_out import HeldOut
+from skfuse.evaluation.leaks import check_leaks
 from skfuse.evaluation.scores import SCORES
 from skfuse.evaluation.splits import default_splitter, outer_splits, site_splits
 from skfuse.evaluation.strategies import describe_strategy, make_strategies, on_modalities
@@ -46,6 +51,7 @@ def compare_strategies(
     n_repeats=5,
     prevalence=None,
     attestation=None,
+    headline=None,
     name="cohort",
     on_progress=None,
 ):
@@ -71,7 +77,8 @@ def compare_strategies(
     site : array-like of shape (n_subjects,) or None
         Where each subject was examined; each site is then predicted by models of the others.
     groups : array-like of shape (n_subjects,) or None
-        Subjects of one group stay on one side of every split, the outer and the inner ones.
+        Subjects of one group stay on one side of every split, the outer ones and the inner ones of every estimator
+        whose ``fit`` takes groups. Intervals and events count groups, not rows.
     cv : splitter, iterable or None
         The outer splits; None makes `n_repeats` times `n_splits` folds, stratified for classes, of whole groups where
         `groups` are given. One split only counts as fixed.
@@ -99,6 +106,9 @@ def compare_strategies(
         Share of events where the model would be used, for predictive values; None takes the cohort's.
     attestation : dict of str to bool or None
         Answers to what no table can show; see ``skfuse.evaluation.leaks``.
+    headline : str or None
+        The strategy that the sentence and the tables of modalities are about; None takes late stacking, late averaging
+        or the first that fuses.
     name : str
         Of the cohort, for titles.
     on_progress : callable or None
@@ -141,15 +151,29 @@ def compare_strategies(
     scoring, margin = _checked_scoring(scoring, margin, task)
     _check_prevalence(prevalence)
     site, groups, covariates = _beside(site, groups, covariates)
-    strategies, about, reference, headline = _chosen(X, strategies, reference, task)
+    strategies, about, reference = _chosen(X, strategies, reference, task)
+    headline, chosen_headline = _headline(about, reference, headline), headline
     if cv is None:
         cv = default_splitter(y, task, groups, n_splits, n_repeats, random_state)
     splits = outer_splits(cv, X, y, groups, task)
+    # Before the fits: what is wrong with the data, or with an argument, should not take an hour to be said.
+    leaks = check_leaks(
+        X,
+        y,
+        task=task,
+        site=None if site is None else site.set_axis(X.index).fillna("unknown"),
+        groups=groups,
+        covariates=None if covariates is None else covariates.set_axis(X.index),
+        splits=[(split.train, split.test) for split in splits],
+        estimators=strategies,
+        target=target,
+        attestation=attestation,
+    )
 
     blocks = {
         modality: X.columns[positions(where, X.shape[1])].tolist() for modality, where in resolve_modalities(X).items()
     }
-    jobs, sites = _jobs(X, y, task, strategies, about, headline, splits, site, blocks)
+    jobs, sites = _jobs(X, y, task, strategies, about, headline, splits, site, groups, blocks)
     shared = [store.hash_of_table(X), _hash_of(y), _hash_of(groups), task, store.versions()]
     fits = _run_all(jobs, X, y, groups, task, list(blocks), n_jobs, checkpoint, shared, on_progress)
 
@@ -160,8 +184,11 @@ def compare_strategies(
             at_sites[strategy, place] = fit
         else:
             main.setdefault(strategy, []).append(fit)
-    present = present_modalities(X)
-    held = HeldOut(codes, task, None if classes is None else len(classes), splits, main, present)
+    _tell_singles_apart(about, main, len(blocks))
+    if headline is not None and about[headline]["family"] == "single" and chosen_headline is None:
+        headline = _headline(about, reference, None)
+    n_classes = None if classes is None else len(classes)
+    held = HeldOut(codes, task, n_classes, splits, main, present_modalities(X), groups)
     settings = {
         "n_splits": len({split.fold for split in splits}),
         "n_repeats": held.n_repeats(),
@@ -184,10 +211,9 @@ def compare_strategies(
         site=site,
         sites=sites,
         at_sites=at_sites,
-        groups=groups,
         covariates=covariates,
         estimators=strategies,
-        attestation=attestation,
+        leaks=leaks,
         target=target,
         name=name,
         settings=settings,
@@ -199,7 +225,6 @@ def compare_strategies(
 
 def _as_table(X, modalities):
     """A pandas data frame whose columns name their modalities."""
-    import narwhals as nw
     import pandas as pd
 
     native = nw.from_native(X, eager_only=True, pass_through=True)
@@ -215,14 +240,22 @@ def _as_table(X, modalities):
     if modalities is None:
         return X
     parts = [
-        X.iloc[:, positions(where, X.shape[1])].rename(columns=lambda column, name=name: f"{name}__{column}")
+        X.iloc[:, positions(where, X.shape[1])].rename(columns=partial(_prefixed, name))
         for name, where in resolve_modalities(X, modalities).items()
     ]
     return pd.concat(parts, axis=1)
 
 
+def _prefixed(modality, column):
+    return column if str(column).startswith(f"{modality}__") else f"{modality}__{column}"
+
+
 def _checked_target(y, task):
     y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1 and y.dtype.names is None:
+        y = y[:, 0]
+    if y.dtype == object:
+        y = np.asarray(y.tolist()) if len({type(label) for label in y.ravel()}) == 1 else y
     if task is not None and task not in SCORES:
         raise ValueError(f"`task` must be one of {list(SCORES)}, got {task!r}.")
     if y.dtype.names is not None:
@@ -256,19 +289,29 @@ def _checked_scoring(scoring, margin, task):
 
 
 def _check_prevalence(prevalence):
-    if prevalence is not None and not 0 < prevalence < 1:
+    if prevalence is not None and not (isinstance(prevalence, Real) and 0 < prevalence < 1):
         raise ValueError(f"`prevalence` must lie between 0 and 1, got {prevalence!r}; 12 % is 0.12.")
 
 
 def _beside(site, groups, covariates):
     import pandas as pd
 
-    site = None if site is None else pd.Series(np.asarray(site, dtype=object), name="site")
+    if site is not None:
+        site = pd.Series(np.asarray(site, dtype=object), name="site")
+        if len(site) > 10 and site.nunique() > len(site) / 2:
+            raise ValueError(
+                f"`site` has {site.nunique()} values for {len(site)} subjects: is it a column of ids? Give sites."
+            )
     if groups is not None:
-        groups = np.asarray(groups)
-        if pd.isna(groups).any():
-            raise ValueError(f"{pd.isna(groups).sum()} subjects have no group. Give each one, its own if need be.")
-    return site, groups, None if covariates is None else pd.DataFrame(covariates).reset_index(drop=True)
+        groups, names = pd.factorize(np.asarray(groups, dtype=object))
+        if (groups < 0).any():
+            raise ValueError(f"{(groups < 0).sum()} subjects have no group. Give each one, its own if need be.")
+        groups = None if len(names) == len(groups) else groups
+    if covariates is not None:
+        native = nw.from_native(covariates, eager_only=True, pass_through=True)
+        covariates = native.to_pandas() if isinstance(native, nw.DataFrame) else pd.DataFrame(covariates)
+        covariates = covariates.reset_index(drop=True)
+    return site, groups, covariates
 
 
 def _chosen(X, strategies, reference, task):
@@ -287,9 +330,9 @@ def _chosen(X, strategies, reference, task):
     if BASELINE not in chosen:  # who does not beat it has shown no skill
         chosen = make_strategies(X, task=task, names=[BASELINE]) | chosen
     given = strategies if isinstance(strategies, dict) else {}
+    if BASELINE in given:
+        raise ValueError(f"The name {BASELINE!r} is that of the baseline, which is always run. Use another name.")
     about = {name: describe_strategy(name, own=name in given) for name in chosen}
-    fusions = [name for name in chosen if about[name]["family"] in ("late", "early", "own")]
-    headline = next((name for name in ("late-stack", "late-mean") if name in fusions), next(iter(fusions), None))
     if isinstance(reference, str):
         if reference not in chosen:
             chosen |= make_strategies(X, task=task, names=[reference])
@@ -297,12 +340,25 @@ def _chosen(X, strategies, reference, task):
         reference, estimator = on_modalities(X, list(reference), task)
         chosen.setdefault(reference, estimator)
     about.setdefault(reference, describe_strategy(reference))
-    return (
-        chosen,
-        about,
-        reference,
-        headline if headline != reference else next((name for name in fusions if name != reference), None),
-    )
+    return chosen, about, reference
+
+
+def _headline(about, reference, wanted):
+    """The strategy that the result is about."""
+    if wanted is not None:
+        if wanted not in about:
+            raise ValueError(f"`headline` {wanted!r} is none of the strategies, {list(about)}.")
+        return wanted
+    fusions = [name for name in about if about[name]["family"] in ("late", "early", "own") and name != reference]
+    return next((name for name in ("late-stack", "late-mean") if name in fusions), next(iter(fusions), None))
+
+
+def _tell_singles_apart(about, fits, n_modalities):
+    """A strategy of the user's that never looks at more than one modality fuses nothing."""
+    for name, what in about.items():
+        looked_at = {modality for fit in fits[name] for modality in fit.modalities}
+        if what["family"] == "own" and n_modalities > 1 and len(looked_at) == 1:
+            what |= {"family": "single", "description": f"Given by the user; looks at {next(iter(looked_at))} only."}
 
 
 def _describe_cv(cv, groups):
@@ -319,48 +375,74 @@ def _hash_of(values):
 # The fits ------------------------------------------------------------------------------------------------------------
 
 
-def _jobs(X, y, task, strategies, about, headline, splits, site, blocks):
+def _jobs(X, y, task, strategies, about, headline, splits, site, groups, blocks):
     """Everything that is fitted, keyed by (kind, strategy, place), and the rows of every site."""
     binary = task == "classification" and len(np.unique(y)) == 2
-    refitted = _without_each(strategies, headline, blocks)
     jobs = {}
     for number, split in enumerate(splits):
-        for name, estimator in (strategies | refitted).items():
-            fused = name in about and about[name]["family"] in ("early", "late", "own")
+        for name, estimator in strategies.items():
+            fused = about[name]["family"] in ("early", "late", "own")
             jobs["split", name, number] = Job(
                 name,
                 estimator,
                 split.train,
                 split.test,
                 take_away=blocks if fused and len(blocks) > 1 else {},
-                threshold="youden" if binary and split.repeat == 0 and name in about else None,
+                threshold="youden" if binary and split.repeat == 0 else None,
+                needs=_needs(name, about, blocks),
+            )
+        for name, (estimator, columns) in _without_each(X, strategies, headline, blocks).items():
+            jobs["split", name, number] = Job(
+                name, estimator, split.train, split.test, leave_out=columns, optional=True
             )
     rows = {}
-    for place, train, test in site_splits(site) if site is not None and site.nunique() > 1 else ():
+    codes = np.unique(y, return_inverse=True)[1] if task == "classification" else y
+    for place, train, test in site_splits(site, groups) if site is not None and site.nunique() > 1 else ():
         rows[place] = test
-        codes = np.unique(y, return_inverse=True)[1] if task == "classification" else y
         if why_not_scored(codes[test], task, len(np.unique(y))) or len(np.unique(y[train])) < 2:
             continue
         for name, estimator in strategies.items():
             if about[name]["family"] != "baseline":
-                jobs["site", name, place] = Job(name, estimator, train, test)
+                needs = _needs(name, about, blocks)
+                jobs["site", name, place] = Job(name, estimator, train, test, needs=needs, optional=True)
     return jobs, rows
 
 
-def _without_each(strategies, headline, blocks):
-    """The headline strategy without each modality in turn, where it can be told which ones to use."""
-    if headline is None or len(blocks) < 2 or "modalities" not in strategies[headline].get_params(deep=False):
-        return {}
-    given = strategies[headline].modalities or blocks
-    from sklearn.base import clone
+def _needs(name, about, blocks):
+    """Columns of the modality of a single; other strategies can do with any."""
+    _, _, modality = name.partition(":")
+    return blocks[modality] if about[name]["family"] == "single" and modality in blocks else []
 
+
+def _without_each(X, strategies, headline, blocks):
+    """The headline strategy without each modality in turn: estimator, and columns that it is fitted without."""
+    if headline is None or len(blocks) < 2:
+        return {}
+    estimator = strategies[headline]
+    given = estimator.get_params(deep=False).get("modalities")
+    used = blocks if given is None else resolve_modalities(X, given)
+    if len(used) < 2:
+        return {}
     return {
-        without(headline, modality): clone(strategies[headline]).set_params(
-            modalities={name: columns for name, columns in given.items() if name != modality}
-        )
-        for modality in given
-        if len(given) > 1
+        without(headline, modality): (_unaware_of(estimator, modality, X, given), [] if given else blocks[modality])
+        for modality in used
+        if modality in blocks
     }
+
+
+def _unaware_of(estimator, modality, X, given):
+    """The same estimator without settings for a modality."""
+    estimator, parameters = clone(estimator), {}
+    if given is not None:
+        parameters["modalities"] = {
+            name: X.columns[positions(where, X.shape[1])].tolist()
+            for name, where in resolve_modalities(X, given).items()
+            if name != modality
+        }
+    own = estimator.get_params(deep=False).get("estimators")
+    if isinstance(own, dict):
+        parameters["estimators"] = {name: one for name, one in own.items() if name != modality} or None
+    return estimator.set_params(**parameters)
 
 
 def _run_all(jobs, X, y, groups, task, names, n_jobs, checkpoint, shared, on_progress):

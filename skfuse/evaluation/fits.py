@@ -7,12 +7,20 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    RandomizedSearchCV,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+)
 from sklearn.utils.validation import has_fit_parameter
 
 from skfuse.evaluation.scores import ConstantPredictionWarning, predict
 
 _DUMMIES = (DummyClassifier, DummyRegressor)
+_META = ("weights", "modalities", "threshold", "warnings", "failed")
 #: Folds inside the training subjects, where a decision threshold is fixed.
 INNER_FOLDS = 3
 
@@ -33,6 +41,12 @@ class Job:
         Columns of each modality that is taken away from all test subjects, one modality at a time.
     threshold : str or None
         Rule by which a decision threshold is fixed in inner folds; None for none.
+    leave_out : list of str
+        Columns that the strategy is fitted and predicts without.
+    needs : list of str
+        Columns of which somebody in training must have one; where nobody has, the prior is predicted.
+    optional : bool
+        Whether the comparison can do without this fit; a failure is kept then, and not raised.
     """
 
     name: str
@@ -41,6 +55,9 @@ class Job:
     test: np.ndarray
     take_away: dict = field(default_factory=dict)
     threshold: str | None = None
+    leave_out: list = field(default_factory=list)
+    needs: list = field(default_factory=list)
+    optional: bool = False
 
 
 @dataclass
@@ -50,6 +67,7 @@ class Fit:
     Parameters
     ----------
     prediction : ndarray of shape (n_test, n_classes) or (n_test,)
+        All NaN where an optional fit failed.
     missing : dict of str to ndarray
         The prediction when a modality is taken away from every test subject.
     weights : dict of str to float
@@ -60,6 +78,8 @@ class Fit:
         Fixed in the inner folds; NaN where it was not asked for or could not be.
     warnings : dict of str to str
         Category and first message of what the fit warned of.
+    failed : str
+        Why an optional fit failed; empty where it did not.
     """
 
     prediction: np.ndarray
@@ -68,10 +88,11 @@ class Fit:
     modalities: list = field(default_factory=list)
     threshold: float = np.nan
     warnings: dict = field(default_factory=dict)
+    failed: str = ""
 
     def arrays(self):
         """Everything as named arrays, for ``numpy.savez``."""
-        meta = {name: getattr(self, name) for name in ("weights", "modalities", "threshold", "warnings")}
+        meta = {name: getattr(self, name) for name in _META}
         meta["missing"] = list(self.missing)
         stored = {f"missing{i}": prediction for i, prediction in enumerate(self.missing.values())}
         return stored | {
@@ -113,29 +134,62 @@ def run(job, X, y, groups, task, all_modalities):
     StrategyError
         If the estimator fails; the message names the strategy and what it said.
     """
+    X = X.drop(columns=job.leave_out) if job.leave_out else X
     X_train, X_test = X.iloc[job.train], X.iloc[job.test]
+    classes = np.unique(y) if task == "classification" else None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        warnings.filterwarnings("ignore", "Degrees of freedom|All-NaN|Mean of empty", RuntimeWarning)
         try:
-            model = _fitted(job.estimator, X_train, y[job.train], _of(groups, job.train))
-            classes = np.unique(y) if task == "classification" else None
+            model = _fitted(_able(job, X_train, y[job.train], task), X_train, y[job.train], _of(groups, job.train))
             prediction = _predict(model, X_test, task, classes)
-        except (ValueError, TypeError, ArithmeticError, np.linalg.LinAlgError, MemoryError) as error:
-            raise StrategyError(_what_failed(job, error)) from error
+        except Exception as error:  # whatever an estimator raises is said with its name
+            if not job.optional:
+                raise StrategyError(_what_failed(job, error)) from error
+            empty = np.full((len(job.test), len(classes)) if task == "classification" else len(job.test), np.nan)
+            return Fit(empty, failed=_said(error))
         _warn_if_constant(model, prediction)
         missing = _predict_without(job, model, X_test, task, classes)
         threshold = np.nan
         if job.threshold is not None:
             threshold = _inner_threshold(job, X_train, y[job.train], _of(groups, job.train), classes)
     weights = {name: float(weight) for name, weight in getattr(model, "modality_weights_", {}).items()}
-    looked_at = [name for name, weight in weights.items() if weight > 0]
-    if not looked_at and not isinstance(model, _DUMMIES):
-        looked_at = [str(name) for name in getattr(model, "modalities_", all_modalities)]
     # Collected and counted, so that a hundred fits do not print a hundred times what one sentence says.
     said = {}
     for warning in caught:
         said.setdefault(warning.category.__name__, str(warning.message))
-    return Fit(prediction, missing, weights, looked_at, float(threshold), said)
+    return Fit(
+        prediction, missing, weights, _looked_at(model, weights, prediction, missing, all_modalities), threshold, said
+    )
+
+
+def _able(job, X_train, y_train, task):
+    """The estimator, or the prior where nobody in training, or nobody but of one class, has what it needs."""
+    if not job.needs:
+        return job.estimator
+    present = X_train[job.needs].notna().any(axis=1).to_numpy()
+    if present.any() and (task == "regression" or len(np.unique(y_train[present])) > 1):
+        return job.estimator
+    who = "Nobody but of one class" if present.any() else "Nobody"
+    warnings.warn(
+        f"{who} among {len(X_train)} training subjects has what {job.name} needs; it predicts the prior.",
+        NobodyHasItWarning,
+        stacklevel=2,
+    )
+    return DummyClassifier() if task == "classification" else DummyRegressor()
+
+
+def _looked_at(model, weights, prediction, missing, all_modalities):
+    """Modalities that move the predictions, as the model says or as taking them away shows."""
+    if isinstance(model, _DUMMIES):
+        return []
+    if any(weight > 0 for weight in weights.values()):
+        return [name for name, weight in weights.items() if weight > 0]
+    if hasattr(model, "modalities_"):
+        return [str(name) for name in model.modalities_]
+    # Another layout in memory moves the last digits.
+    moved = {name: not np.allclose(other, prediction, rtol=1e-9, atol=1e-12) for name, other in missing.items()}
+    return [name for name in all_modalities if moved.get(name, True)]
 
 
 def _of(values, rows):
@@ -144,7 +198,17 @@ def _of(values, rows):
 
 def _fitted(estimator, X, y, groups):
     estimator = clone(estimator)
-    params = {"groups": groups} if groups is not None and has_fit_parameter(estimator, "groups") else {}
+    params = {}
+    if groups is not None:
+        if has_fit_parameter(estimator, "groups") or isinstance(estimator, GridSearchCV | RandomizedSearchCV):
+            params["groups"] = groups
+        elif any(name == "cv" or name.endswith("__cv") for name in estimator.get_params()):
+            warnings.warn(
+                f"The inner splits of {type(estimator).__name__} do not know the groups: what it tunes may be tuned on "
+                "rows of people that it was fitted on. Tune it by GridSearchCV on the outside.",
+                InnerGroupsWarning,
+                stacklevel=2,
+            )
     return estimator.fit(X, y, **params)
 
 
@@ -152,18 +216,21 @@ def _predict(model, X, task, classes):
     given = predict(model, X, task)
     if not np.isfinite(given).all():
         raise ValueError(f"its prediction of {(~np.isfinite(given)).any(axis=-1).sum()} subjects is not a number")
-    if task == "regression" or len(model.classes_) == len(classes):
+    if task == "regression":
         return given
-    prediction = np.zeros((len(given), len(classes)))  # a class that nobody in training has
+    prediction = np.zeros((len(given), len(classes)))  # a class that nobody in training has is never predicted
     prediction[:, np.searchsorted(classes, model.classes_)] = given
     return prediction
 
 
+def _said(error):
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def _what_failed(job, error):
-    said = " ".join(str(error).split()) or type(error).__name__
     return (
-        f"Strategy {job.name!r} failed on {len(job.train)} training and {len(job.test)} test subjects: {said} Leave it "
-        "out with `strategies`, or give an estimator that can do with these data."
+        f"Strategy {job.name!r} failed on {len(job.train)} training and {len(job.test)} test subjects: {_said(error)} "
+        "Leave it out with `strategies`, or give an estimator that can do with these data."
     )
 
 
@@ -171,16 +238,28 @@ class ModalityNeededWarning(UserWarning):
     """A fitted strategy refuses subjects without a certain modality."""
 
 
+class NobodyHasItWarning(UserWarning):
+    """Nobody in a training set has the modality that a strategy needs."""
+
+
+class InnerGroupsWarning(UserWarning):
+    """An estimator splits its training subjects without knowing which rows belong together."""
+
+
+class ThresholdWarning(UserWarning):
+    """A decision threshold could not be fixed in the inner folds."""
+
+
 def _predict_without(job, model, X, task, classes):
     predictions = {}
     for modality, columns in job.take_away.items():
-        lacking = X.copy()
-        lacking[columns] = np.nan
+        # All at once: column by column a wide table is copied again and again.
+        lacking = X.mask(np.broadcast_to(X.columns.isin(columns), X.shape))
         try:
             predictions[modality] = _predict(model, lacking, task, classes)
-        except ValueError as error:
+        except Exception as error:  # a strategy that needs the modality; that is said, and is no failure
             warnings.warn(
-                f"{job.name} cannot predict subjects who lack {modality}: {' '.join(str(error).split())}",
+                f"{job.name} cannot predict subjects who lack {modality}: {_said(error)}",
                 ModalityNeededWarning,
                 stacklevel=2,
             )
@@ -196,10 +275,16 @@ def _inner_threshold(job, X, y, groups, classes):
     kinds = (StratifiedKFold, KFold) if groups is None else (StratifiedGroupKFold, GroupKFold)
     cv = kinds[0](INNER_FOLDS, shuffle=True, random_state=0)
     held_out = np.full(len(y), np.nan)
-    for train, test in cv.split(X, y, groups):
-        model = _fitted(job.estimator, X.iloc[train], y[train], _of(groups, train))
-        held_out[test] = _predict(model, X.iloc[test], "classification", classes)[:, 1]
-    return choose_threshold((y == classes[1]).astype(int), held_out, rule=job.threshold)
+    try:
+        for train, test in cv.split(X, y, groups):
+            estimator = _able(job, X.iloc[train], y[train], "classification")
+            model = _fitted(estimator, X.iloc[train], y[train], _of(groups, train))
+            held_out[test] = _predict(model, X.iloc[test], "classification", classes)[:, 1]
+        return float(choose_threshold((y == classes[1]).astype(int), held_out, rule=job.threshold))
+    except Exception as error:  # smaller training sets than those of the outer folds; the score stands without it
+        message = f"{job.name} could not be fitted in the inner folds of a threshold: {_said(error)}"
+        warnings.warn(message, ThresholdWarning, stacklevel=2)
+        return np.nan
 
 
 def _warn_if_constant(model, predicted):

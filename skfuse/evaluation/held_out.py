@@ -1,6 +1,6 @@
 """Held-out predictions of all strategies on all splits, and how a score of them is estimated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,6 +48,8 @@ class HeldOut:
         Per strategy, in the order of `splits`.
     present : DataFrame of shape (n_subjects, n_modalities), bool
         Who has what.
+    groups : ndarray of int of shape (n_subjects,) or None
+        Rows of one group (visits of a person) are one unit: of intervals, and where events are counted.
     """
 
     y: np.ndarray
@@ -56,6 +58,7 @@ class HeldOut:
     splits: list
     fits: dict
     present: object
+    groups: np.ndarray | None = None
 
     def __post_init__(self):
         self._cells = {}
@@ -99,7 +102,7 @@ class HeldOut:
             chosen = slice(None) if keep is None else np.flatnonzero(keep[number])
             y, row = self.y[split.test][chosen], split.test[chosen]
             value, effect = np.nan, np.zeros(len(row))
-            if prediction is not None and len(row):
+            if prediction is not None and len(row) and not fit.failed:
                 value, effect = self.score(score, y, prediction[chosen])
             values.append(value)
             influences.append(effect)
@@ -128,7 +131,12 @@ class HeldOut:
         sign = 1.0 if self.higher_is_better[score] else -1.0
         values = sign * (first[0] - second[0])
         influences = [sign * (a - b) for a, b in zip(first[1], second[1], strict=True)]
-        return self.interval(values, influences, first[2], bounds=None)
+        found = self.interval(values, influences, first[2], bounds=None)
+        low, high = BOUNDS[score]
+        if np.isfinite([low, high]).all() and np.isfinite(found.lower):  # no two scores are further apart
+            limits = np.clip([found.lower, found.upper], low - high, high - low)
+            found = replace(found, lower=float(limits[0]), upper=float(limits[1]))
+        return found
 
     def interval(self, values, influences, rows, *, bounds):
         """The mean of fold values with its interval.
@@ -140,44 +148,84 @@ class HeldOut:
         if not len(defined):
             return Estimate(np.nan, np.nan, np.nan)
         estimate, n_folds = float(np.mean(values[defined])), len(defined)
-        tested = np.unique(np.concatenate([rows[j] for j in defined]))
-        y = self.y[tested] if self.task == "classification" else None
+        influences, units, y = self.in_units([influences[j] for j in defined], [rows[j] for j in defined])
         one_of_a_class = y is not None and np.unique(y, return_counts=True)[1].min() < 2
-        if one_of_a_class or len(tested) < 3 or (n_folds < 2 and len(self.splits) > 1):
+        n_units = max(int(unit.max()) for unit in units) + 1
+        if one_of_a_class or n_units < 3 or (n_folds < 2 and len(self.splits) > 1):
             return Estimate(estimate, np.nan, np.nan, n_folds=n_folds)
-        # Only who was tested counts as a subject: a subset of the cohort is a smaller sample.
-        place = np.full(len(self.y), -1)
-        place[tested] = np.arange(len(tested))
-        twice = defined if n_folds > 1 else np.repeat(defined, 2)  # an interval over subjects needs no second fold
+        if n_folds == 1:  # an interval over subjects needs no second fold: the same one twice
+            defined, influences, units = np.repeat(defined, 2), influences * 2, units * 2
         found = cross_validated_interval(
-            values[twice],
-            np.mean([len(self.splits[j].train) for j in twice]),
-            np.mean([len(self.splits[j].test) for j in twice]),
+            values[defined],
+            np.mean([len(self.splits[j].train) for j in defined]),
+            np.mean([len(self.splits[j].test) for j in defined]),
             method=self.method,
-            influences=[influences[j] for j in twice],
-            rows=[place[rows[j]] for j in twice],
-            n_subjects=len(tested),
+            influences=influences,
+            rows=units,
+            n_subjects=n_units,
             y=y,
             bounds=bounds,
         )
         return Estimate(estimate, found.lower, found.upper, found.p_value, n_folds, found.standard_error)
 
+    def in_units(self, influences, rows):
+        """Influences of what is independent: subjects, or groups of rows.
+
+        Only who was tested counts: a subset of the cohort is a smaller sample.
+
+        Parameters
+        ----------
+        influences, rows : list of ndarray
+            Per fold, of each tested row.
+
+        Returns
+        -------
+        influences, units : list of ndarray
+            Per fold, of each tested unit; units are numbered from 0. What the rows of a group do adds up.
+        y : ndarray of shape (n_units,) or None
+            Class of each unit; None where there are no classes, or a group holds several.
+        """
+        tested = np.unique(np.concatenate(rows))
+        groups = np.arange(len(self.y)) if self.groups is None else self.groups
+        number = np.full(len(self.y), -1)
+        number[tested] = np.unique(groups[tested], return_inverse=True)[1]
+        summed, units = [], []
+        for effect, row in zip(influences, rows, strict=True):
+            unit, place = np.unique(number[row], return_inverse=True)
+            # The mean over rows becomes a mean over units.
+            summed.append(np.bincount(place, effect) * len(unit) / max(len(row), 1))
+            units.append(unit)
+        if self.task == "regression":
+            return summed, units, None
+        y = np.zeros(number.max() + 1, dtype=int)
+        y[number[tested]] = self.y[tested]
+        return summed, units, y if (y[number[tested]] == self.y[tested]).all() else None
+
+    def n_events(self, rows=slice(None)):
+        """Units of the smallest class among some rows, which limit what can be learned; all units without classes."""
+        rows = np.arange(len(self.y))[rows]
+        groups = rows if self.groups is None else self.groups[rows]
+        if self.task == "regression":
+            return len(np.unique(groups))
+        counts = [len(np.unique(groups[self.y[rows] == label])) for label in np.unique(self.y[rows])]
+        return min(counts) if len(counts) > 1 else 0
+
     def by_repeat(self, name):
-        """Yield, for each repeat, the rows that were held out in it and their predictions."""
+        """Rows that were held out in each repeat, and their predictions; not of repeats that tested one class only.
+
+        Returns
+        -------
+        repeats : list of (rows, prediction)
+        """
+        found = []
         for repeat in range(self.n_repeats()):
             chosen = [j for j, split in enumerate(self.splits) if split.repeat == repeat]
             rows = np.concatenate([self.splits[j].test for j in chosen])
-            yield rows, np.concatenate([self.fits[name][j].prediction for j in chosen])
+            if self.task == "regression" or len(np.unique(self.y[rows])) == self.n_classes:
+                found.append((rows, np.concatenate([self.fits[name][j].prediction for j in chosen])))
+        return found
 
     def has(self, rows, modalities, *, every):
         """Who of some rows has every, or any, of some modalities."""
         table = self.present[list(modalities)].to_numpy()[rows]
         return table.all(axis=1) if every else table.any(axis=1)
-
-
-def n_events(y, task):
-    """Subjects of the smallest class, which limit what can be learned; all subjects for a continuous target."""
-    if task == "regression":
-        return len(y)
-    counts = np.unique(y, return_counts=True)[1]
-    return int(counts.min()) if len(counts) > 1 else 0

@@ -73,6 +73,8 @@ def _row(found, versus):
 
 
 def _fusion(found):
+    if len(found.cohort.get("modalities", [])) == 1:
+        return "There is one modality only, so that there is nothing to fuse."
     row = None if found.headline is None else _row(found, found.reference)
     if row is None:
         return "Only one kind of strategy was compared, so that there is no fusion to judge."
@@ -115,7 +117,8 @@ def _carrier(found):
             f"The fusion would miss {most['modality']} most: without it, it loses {_number(most['contribution'])}"
             f"{_interval(most['contribution_lower'], most['contribution_upper'])}."
         )
-    return said + "No single modality is shown to be needed: without any one of them the fusion does about as well."
+    loss = f"{_number(most['contribution'])}{_interval(most['contribution_lower'], most['contribution_upper'])}"
+    return f"{said}It is not shown that the fusion needs any one: it loses most without {most['modality']}, {loss}."
 
 
 def _elsewhere(found):
@@ -124,8 +127,10 @@ def _elsewhere(found):
     if not len(own) or own["estimate"].isna().all():
         return "Whether it would hold at another site was not measured." if not len(found.tables["sites"]) else ""
     row = own.iloc[0]
-    expected = f"{_number(row['prediction_lower'])} to {_number(row['prediction_upper'])}"
+    new = ""
+    if np.isfinite(row["prediction_lower"]):
+        new = f"; a new site may expect {_number(row['prediction_lower'])} to {_number(row['prediction_upper'])}"
     return (
         f"At sites that the models had not seen, it reached {_number(row['estimate'])}"
-        f"{_interval(row['lower'], row['upper'])} over {row['n_sites']} sites; a new site may expect {expected}."
+        f"{_interval(row['lower'], row['upper'])} over {row['n_sites']} sites{new}."
     )

@@ -106,19 +106,23 @@ def outer_splits(cv, X, y, groups, task):
     return splits
 
 
-def site_splits(site):
+def site_splits(site, groups=None):
     """Leave one site out, as a list of (name, train, test).
 
-    Subjects without a site stay among the training subjects and are never held out: they may be from any site.
+    Subjects without a site stay among the training subjects and are never held out: they may be from any site. Who
+    shares a group with somebody at the site that is held out does not train.
     """
     known = site.notna().to_numpy()
     positions = np.flatnonzero(known)
     names = site[known].astype(str).to_numpy()
     unknown = np.flatnonzero(~known)
-    return [
-        (names[test[0]], np.sort(np.r_[positions[train], unknown]), positions[test])
-        for train, test in LeaveOneGroupOut().split(names, groups=names)
-    ]
+    splits = []
+    for train, test in LeaveOneGroupOut().split(names, groups=names):
+        train, held_out = np.sort(np.r_[positions[train], unknown]), positions[test]
+        if groups is not None:
+            train = train[~np.isin(groups[train], groups[held_out])]
+        splits.append((names[test[0]], train, held_out))
+    return splits
 
 
 def _positions(rows, n_subjects):
@@ -133,6 +137,8 @@ def _positions(rows, n_subjects):
 
 
 def _refuse_overlap(train, test, groups):
+    if len(np.unique(test)) < len(test):
+        raise ValueError("`cv` tests a subject twice in one split. Give every test row once.")
     common = np.intersect1d(train, test)
     if len(common):
         raise ValueError(

@@ -6,6 +6,7 @@ needs to know of the registry.
 
 import importlib
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from skfuse.modalities import resolve_modalities
 
@@ -26,7 +27,8 @@ class Strategy:
     description : str
         One sentence for a reader of the report.
     classifier, regressor : str or None
-        Import string ``"package.module:Class"`` for each task; None where the strategy does not serve it.
+        Import string ``"package.module:Class"``, or of a function that makes the estimator, for each task;
+        None where the strategy does not serve it.
     parameters : dict
         Constructor parameters, set before any data are seen.
     per_modality : bool
@@ -109,10 +111,8 @@ REGISTRY = {
             "concatenation-boosting",
             "early",
             "All columns in gradient boosted trees that take missing cells as they are.",
-            "sklearn.ensemble:HistGradientBoostingClassifier",
-            "sklearn.ensemble:HistGradientBoostingRegressor",
-            # One thread: the comparison runs its folds in parallel, and a fixed seed makes them repeatable.
-            parameters={"random_state": 0},
+            "skfuse.evaluation.boosting:boosted_classifier",
+            "skfuse.evaluation.boosting:boosted_regressor",
         ),
         Strategy(
             "late-mean",
@@ -166,12 +166,20 @@ def make_strategies(X, *, task="classification", names="default"):
     if isinstance(names, str):
         names = REGISTRY if names == "default" else [names]
     for name in names:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"A list of strategies holds names, got {type(name).__name__}. Give estimators of your own as a "
+                "mapping: strategies={'mine': estimator}."
+            )
         base, _, modality = name.partition(":")
         strategy = REGISTRY.get(base)
         if strategy is None or (modality and (not strategy.per_modality or modality not in columns)):
             known = [known for known in REGISTRY if not REGISTRY[known].per_modality]
+            singles = [f"single:{modality}" for modality in columns]
+            close = get_close_matches(name, [*known, *singles], 1)
             raise ValueError(
-                f"There is no strategy {name!r}. Known are {known}, 'single' and {[f'single:{m}' for m in columns]}."
+                f"There is no strategy {name!r}.{f' Did you mean {close[0]!r}?' if close else ''} Known are {known}, "
+                f"'single' and {singles}."
             )
         if not strategy.per_modality:
             chosen[name] = strategy.make(task)
@@ -200,6 +208,10 @@ def on_modalities(X, names, task):
     unknown = [name for name in names if name not in columns]
     if unknown or not names:
         raise ValueError(f"The reference names no modality of X: {unknown or names}. X has {list(columns)}.")
+    if len(columns) > 1 and set(names) == set(columns):
+        raise ValueError(
+            "The reference names all modalities of X, so that there is nothing left to add. Leave one out."
+        )
     if len(names) == 1:
         return next(iter(make_strategies(X, task=task, names=[f"single:{names[0]}"]).items()))
     estimator = REGISTRY["late-stack"].make(task, modalities={name: columns[name] for name in names})

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skfuse.evaluation.held_out import BOUNDS
 from skfuse.plotting._display import Display, say_nothing_to_show
 from skfuse.plotting._forest import Mark, Row, draw_forest, forest_height
 from skfuse.plotting._leaderboard import FLOORS
@@ -67,15 +68,16 @@ class ModalityDisplay(Display):
         sign = 1.0 if higher_is_better(comparison) else -1.0
         missing = comparison.tables["missing_at_test"]
         missing = missing[missing["strategy"] == name].set_index("modality")
+        possible = BOUNDS[comparison.scoring]  # the interval is that of a difference, moved to the score
         rows = []
         for row in comparison.tables["modalities"].itertuples():
             rows.append(_entry(row.modality, "alone", row.alone, row.alone_lower, row.alone_upper))
             ends = sorted(estimate - sign * end for end in (row.contribution_lower, row.contribution_upper))
-            rows.append(_entry(row.modality, "without", row.without, *ends))
+            rows.append(_entry(row.modality, "without", row.without, *np.clip(ends, *possible)))
             if row.modality in missing.index:
                 one = missing.loc[row.modality]
                 ends = sorted(estimate + sign * end for end in (one["change_lower"], one["change_upper"]))
-                rows.append(_entry(row.modality, "missing", one["estimate"], *ends))
+                rows.append(_entry(row.modality, "missing", one["estimate"], *np.clip(ends, *possible)))
         return cls([row for row in rows if np.isfinite(row["value"])], name, estimate, comparison.scoring)
 
     def _height(self, width):

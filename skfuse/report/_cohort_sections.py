@@ -36,6 +36,8 @@ def cohort(found):
             for label, count in about["n_per_class"].items()
         )
         facts += [("Classes", counts), ("Events (smallest class)", whole(about["n_events"]))]
+        if about.get("n_groups"):
+            facts.append(("Groups", f"{whole(about['n_groups'])}; events and intervals count groups"))
     else:
         facts.append(("Task", "regression: a continuous target"))
     sizes = tables["sample_size"].set_index("quantity")["value"] if len(tables["sample_size"]) else {}

@@ -72,7 +72,7 @@ def _site_table(found, own, name):
     columns = (
         Column("Site", "", "text"),
         Column("Subjects"),
-        Column("Events", "Of the smallest class; all subjects for a continuous target."),
+        Column("Smaller class", "Subjects of the class that is smaller there; all subjects for a continuous target."),
         Column(found.scoring, "With its 95 % interval over the subjects of the site."),
     )
     return Table(f"{name}, site by site", columns, lines, file="sites")
@@ -135,7 +135,7 @@ def subgroups(found):
     columns = (
         Column("Subgroup", "Numbers are cut at their median.", "text"),
         Column("Subjects"),
-        Column("Events", "Of the smallest class; all subjects for a continuous target."),
+        Column("Smaller class", "Subjects of the class that is smaller there; all subjects for a continuous target."),
         *(Column(f"{found.scoring}, {name}", "With its 95 % interval.") for name in names),
     )
     few = int(table.loc[table["strategy"] == names[0], "few"].sum())

@@ -32,9 +32,8 @@ def intervals(found):
         Paragraph(
             "What is estimated is the expected score of the whole procedure, tuning included, at the size of "
             "the training sets; "
-            "limits of scores within bounds are found on the scale of the logit or the logarithm. Intervals "
-            "of a site or a "
-            "subgroup are over its subjects."
+            "limits of scores within bounds are found on the scale of the logit or the logarithm. The interval of a "
+            "site that was held out is over its subjects, for the one model that predicted them."
         ),
         Paragraph(
             f"Measured coverage: {coverage}" if coverage else "Measured coverage: not recorded with this result."

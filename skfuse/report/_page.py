@@ -96,8 +96,14 @@ def _tiles(found):
         tiles.append(Tile("Gain over the reference", number(row["gain"], sign=True), note, row["verdict"]))
     about = found.cohort
     if about["n_events"] is not None:
-        n, events = about["n_subjects"], about["n_events"]
-        tiles.append(Tile("Subjects", whole(n), f"{whole(events)} of the smallest class ({percent(events / n)})"))
+        n, events = about.get("n_groups") or about["n_subjects"], about["n_events"]
+        tiles.append(
+            Tile(
+                "Groups" if about.get("n_groups") else "Subjects",
+                whole(n),
+                f"{whole(events)} of the smallest class ({percent(events / n)})",
+            )
+        )
     else:
         tiles.append(Tile("Subjects", whole(about["n_subjects"])))
     return tuple(tiles)

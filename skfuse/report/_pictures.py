@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 
 from skfuse.plotting import _style
 from skfuse.report._document import Picture
@@ -32,7 +33,13 @@ def _drawn(display, width, name, title, alt):
     from matplotlib.figure import Figure
 
     file = io.StringIO()
-    with _style.style(10.5 if width > _NARROW else 9.5), mpl.rc_context({"svg.hashsalt": name}):
+    with (
+        _style.style(10.5 if width > _NARROW else 9.5),
+        mpl.rc_context({"svg.hashsalt": name}),
+        warnings.catch_warnings(),
+    ):
+        # Text stays text in SVG: the reader's browser has the glyph that the font used for measuring lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure = Figure(figsize=display.figsize(width), layout="constrained")
         figure.patch.set_visible(False)
         display.plot(ax=figure.subplots())

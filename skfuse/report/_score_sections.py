@@ -92,9 +92,10 @@ def differences(found):
             "information is left."
         ),
         Paragraph(
-            "Verdicts: helped or worse where the interval leaves out zero; no worthwhile gain where it lies "
-            "inside the margin "
-            f"of ±{found.margin:g} {found.scoring}; inconclusive otherwise, which is no evidence of absence."
+            f"Verdicts: no worthwhile gain where the interval lies inside the margin of ±{found.margin:g} "
+            f"{found.scoring}; helped or worse where it leaves out zero, where also Holm's p (against the reference, "
+            "all subjects) is at most .05 and, for helped, the strategy beats no predictor at all; inconclusive "
+            "otherwise, and always below 20 events. That is no evidence of absence."
         ),
     ]
     if len(own):

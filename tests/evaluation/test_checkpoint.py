@@ -1,3 +1,4 @@
+import importlib
 import json
 import os
 import random
@@ -5,12 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import loguniform
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, make_scorer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -148,8 +152,26 @@ def test_an_estimator_that_cannot_be_told_from_another_is_refused():
     described = store.describe(LogisticRegression(C=2))
     assert described != store.describe(LogisticRegression(C=3))
     assert described == store.describe(LogisticRegression(C=2))
-    with pytest.raises(ValueError, match="Use a named function"):
-        store.describe(FunctionTransformer(lambda X: X))
+    with pytest.raises(ValueError, match="cannot tell one generator from another"):
+        store.describe(FunctionTransformer(kw_args={"x": (i for i in range(3))}))
+
+
+def test_code_counts_among_what_an_estimator_is_made_of(tmp_path, monkeypatch):
+    first, second = FunctionTransformer(lambda X: X), FunctionTransformer(lambda X: X + 1)
+    assert store.describe(first) != store.describe(second)
+    assert store.describe(first) == store.describe(FunctionTransformer(lambda X: X))
+    for value in (np.tanh, partial(np.clip, a_min=0), make_scorer(f1_score, average="macro"), loguniform(1, 10)):
+        assert store.hash_of(store.describe(value)) == store.hash_of(store.describe(value))
+
+    monkeypatch.syspath_prepend(tmp_path)
+    described = []
+    for number in range(2):
+        source = f"from sklearn.base import BaseEstimator\nclass Mine(BaseEstimator):\n    number = {number}\n"
+        (tmp_path / "mine_of_the_user.py").write_text(source)
+        importlib.invalidate_caches()
+        sys.modules.pop("mine_of_the_user", None)
+        described.append(store.hash_of(store.describe(importlib.import_module("mine_of_the_user").Mine())))
+    assert described[0] != described[1]
 
 
 SCRIPT = """

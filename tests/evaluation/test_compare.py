@@ -1,13 +1,21 @@
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, log_loss, roc_auc_score
-from sklearn.model_selection import RepeatedStratifiedKFold, cross_validate
+from sklearn.model_selection import GridSearchCV, RepeatedStratifiedKFold, cross_validate
+from sklearn.pipeline import make_pipeline
 
 from skfuse.datasets import make_cohort
 from skfuse.evaluation import compare_strategies, make_strategies
 from skfuse.evaluation.fits import StrategyError
 from skfuse.evaluation.scores import score_fold
+
+PLAIN = make_pipeline(SimpleImputer(), LogisticRegression())
+CHEAP = {"n_splits": 3, "n_repeats": 1, "random_state": 0}
 
 
 @pytest.fixture(scope="module")
@@ -252,17 +260,17 @@ def test_each_modality_is_left_out_and_taken_away(found):
     np.testing.assert_allclose(missing["estimate"] - missing["strategy"].map(alone), missing["change"], atol=1e-12)
 
 
-def test_a_single_with_its_modality_taken_away_predicts_the_prior(cohort):
-    found = compare_strategies(
-        cohort.X,
-        cohort.y,
-        strategies={"mine": make_strategies(cohort.X, names=["single:mri"])["single:mri"]},
-        n_splits=3,
-        n_repeats=1,
-    )
-    table = by_name(found, "missing_at_test", strategy="mine").set_index("modality")
-    assert table.loc["mri", "estimate"] == 0.5
-    assert table.loc["pet", "change"] == 0
+def test_an_estimator_of_ones_own_that_looks_at_one_modality_is_no_fusion(cohort):
+    columns = [column for column in cohort.X if column.startswith("mri__")]
+    other = make_column_transformer((SimpleImputer(), columns))
+    mine = {"first": make_pipeline(other, LogisticRegression()), "both": PLAIN}
+    found = compare_strategies(cohort.X, cohort.y, strategies=mine, reference="first", n_splits=3, n_repeats=1)
+    assert {name: found.strategies[name]["family"] for name in mine} == {"first": "single", "both": "own"}
+    assert found.headline == "both"
+    differences = found.tables["differences"]
+    assert set(differences["strategy"]) == {"both"}
+    table = by_name(found, "missing_at_test", strategy="both").set_index("modality")
+    assert set(table.index) == {"mri", "pet", "clinical"}
 
 
 def test_every_site_is_predicted_by_models_of_the_others(found, cohort):
@@ -393,8 +401,6 @@ def test_fusion_of_what_helps_is_found_to_help():
 
 
 def test_a_strategy_that_fails_is_named(cohort):
-    from sklearn.linear_model import LogisticRegression
-
     with pytest.raises(StrategyError, match=r"Strategy 'plain' failed .* NaN"):
         compare_strategies(cohort.X, cohort.y, strategies={"plain": LogisticRegression()}, n_repeats=1)
 
@@ -448,3 +454,122 @@ def _words(content):
     if isinstance(content, list):
         return [word for entry in content for word in _words(entry)]
     return str(content).split()
+
+
+def test_visits_of_a_person_are_one_subject(cohort):
+    """A cohort in which everyone comes three times says no more than the same cohort once."""
+    rows = np.repeat(np.arange(120), 3)
+    options = {"strategies": {"plain": PLAIN}, "reference": "prevalence", **CHEAP}
+    once = compare_strategies(cohort.X, cohort.y, **options)
+    X = cohort.X.iloc[rows].reset_index(drop=True)
+    y = cohort.y.to_numpy()[rows]
+    visits = compare_strategies(X, y, groups=rows, site=np.array(["a", "b", "c"])[rows % 3], **options)
+    assert visits.cohort["n_events"] == once.cohort["n_events"]
+    assert visits.cohort["n_groups"] == 120
+    fixed = [
+        compare_strategies(X_, y_, groups=groups, cv=[(train, test)], **options).tables["differences"].iloc[0]
+        for X_, y_, groups, train, test in (
+            (cohort.X, cohort.y, None, np.arange(80), np.arange(80, 120)),
+            (X, y, rows, np.arange(240), np.arange(240, 360)),
+        )
+    ]
+    # C of the penalty counts rows, so the models differ a little; the width of the intervals hardly does.
+    widths = [row["upper"] - row["lower"] for row in fixed]
+    assert widths[1] == pytest.approx(widths[0], rel=0.15)
+
+
+def test_nobody_of_the_site_that_is_held_out_trains():
+    """Groups over two sites: who shares one with the held-out site is left out of training."""
+    assert _site_trains(np.arange(120) // 2, np.tile(["A", "B"], 60)) == 0
+    assert _site_trains(np.arange(120) // 2, np.repeat(["A", "B"], 60)) == 60
+
+
+def _site_trains(groups, site):
+    from skfuse.evaluation.splits import site_splits
+
+    return len(site_splits(pd.Series(site, dtype=object), groups)[0][1])
+
+
+def test_an_estimator_whose_inner_splits_do_not_know_the_groups_is_told(cohort):
+    search = GridSearchCV(PLAIN, {"logisticregression__C": [0.1, 1]}, cv=2)
+    nested = make_pipeline(SimpleImputer(), GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, cv=2))
+    found = compare_strategies(
+        cohort.X,
+        cohort.y,
+        strategies={"search": search, "nested": nested},
+        reference="prevalence",
+        groups=np.arange(120) // 2,
+        **CHEAP,
+    )
+    assert found.warnings.query("category == 'InnerGroupsWarning'")["strategy"].tolist() == ["nested"]
+
+
+def test_classes_in_another_order_are_put_in_order(cohort):
+    class Turned(LogisticRegression):
+        def fit(self, X, y):
+            super().fit(np.nan_to_num(X), y)
+            self.classes_ = self.classes_[::-1]
+            return self
+
+        def predict_proba(self, X):
+            return super().predict_proba(np.nan_to_num(X))
+
+    found = compare_strategies(
+        cohort.X, cohort.y, strategies={"turned": Turned()}, reference="prevalence", **CHEAP
+    ).summary()["AUC", "estimate"]
+    assert found["turned"] < 0.5  # its columns are said to be the other way round, so they are put so
+
+
+def test_what_is_rare_or_absent_does_not_end_a_comparison(cohort):
+    X = cohort.X.copy()
+    X["mri__empty"] = np.nan
+    X[[f"rare__f{i}" for i in range(3)]] = np.nan
+    X.iloc[:3, -3:] = 1.0
+    X["nobody__f"] = np.nan
+    site = np.where(X["pet__f01"].notna(), "with pet", "without")
+    found = compare_strategies(X, cohort.y, site=site, **CHEAP)
+    assert found.summary()["AUC", "estimate"].notna().all()
+    assert found.summary().loc["single:nobody", ("AUC", "estimate")] == 0.5
+    assert "NobodyHasItWarning" in set(found.warnings["category"])
+
+
+def test_a_correlation_can_help(cohort):
+    regression = make_cohort(150, task="regression", effect=3.0, random_state=0)
+    found = compare_strategies(
+        regression.X,
+        regression.y,
+        strategies=["late-mean"],
+        reference="single:clinical",
+        scoring="r",
+        margin=0.001,
+        n_repeats=2,
+        random_state=0,
+    )
+    (row,) = by_name(found, "differences", in_family=True).itertuples()
+    assert row.skill_lower > 0
+
+
+def test_subgroups_tell_nothing_of_single_persons(cohort):
+    covariates = pd.DataFrame(
+        {"record": [f"MRN{i:06d}" for i in range(120)], "few": ["a"] * 3 + ["b"] * 117}, index=cohort.X.index
+    )
+    found = compare_strategies(
+        cohort.X, cohort.y, strategies={"plain": PLAIN}, reference="prevalence", covariates=covariates, **CHEAP
+    )
+    assert "MRN" not in str(found.to_dict())
+    table = by_name(found, "subgroups", strategy="plain").set_index("level")
+    assert np.isnan(table.loc["a", "value"])
+    assert np.isfinite(table.loc["b", "value"])
+    with pytest.raises(ValueError, match="is it a column of ids"):
+        compare_strategies(cohort.X, cohort.y, site=covariates["record"])
+
+
+def test_treating_all_is_judged_on_the_tested_subjects(cohort):
+    order = np.argsort(cohort.y.to_numpy(), kind="stable")
+    cv = [(order[:80], order[80:])] if len(set(cohort.y.iloc[order[:80]])) == 2 else [(order[40:], order[:40])]
+    test = np.r_[cv[0][1], order[:5]]
+    cv = [(np.setdiff1d(np.arange(120), test), test)]
+    found = compare_strategies(cohort.X, cohort.y, strategies={"plain": PLAIN}, reference="prevalence", cv=cv)
+    share = cohort.y.iloc[test].mean()
+    row = by_name(found, "net_benefit", strategy="treat all").query("threshold == 0.2").iloc[0]
+    assert row["net_benefit"] == pytest.approx(share - (1 - share) * 0.25)

@@ -5,7 +5,6 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from skfuse.evaluation.held_out import n_events
 from skfuse.evaluation.statistics import (
     ClippedProbabilityWarning,
     calibration,
@@ -27,6 +26,8 @@ COLUMNS = [
 ]
 CURVE = ["strategy", "predicted", "observed"]
 _GRID = 51
+#: Events, and non-events, below which a smooth curve would be noise.
+FEWEST_EVENTS = 50
 
 
 def calibration_tables(held, strategies, notes):
@@ -42,10 +43,14 @@ def calibration_tables(held, strategies, notes):
         notes.append("Calibration, curves and decisions: for two classes only; log loss and Brier stand in the scores.")
         return empty
     told = [name for name, about in strategies.items() if about["family"] != "baseline"]
+    if not held.by_repeat(next(iter(strategies))):
+        notes.append("Calibration, curves and decisions: only one class was tested.")
+        return empty
     if held.task == "regression":
         rows = [(name, *_mean(_regression(held, name))) for name in told]
         return empty | {"calibration": pd.DataFrame(rows, columns=COLUMNS[:3])}
-    if n_events(held.y, held.task) < 50:
+    enough = min(_fewest(held, rows) for rows, _ in held.by_repeat(told[0])) >= FEWEST_EVENTS if told else False
+    if told and not enough:
         notes.append("Calibration: fewer than 50 events or non-events, so that a curve and its ICI would be noise.")
     rows, curves = [], []
     for name in told:
@@ -57,11 +62,15 @@ def calibration_tables(held, strategies, notes):
         if clipped:
             notes.append(f"Calibration of {name}: {clipped} probabilities of 0 or 1 were moved inside by a hair.")
         rows.append((name, *_mean([_parts(one) for one in found]), len(found)))
-        curves += _curve(name, repeats) if n_events(held.y, held.task) >= 50 else []
+        curves += _curve(name, repeats) if enough else []
     return {
         "calibration": pd.DataFrame(rows, columns=COLUMNS),
         "calibration_curve": pd.DataFrame(curves, columns=CURVE),
     }
+
+
+def _fewest(held, rows):
+    return int(np.bincount(held.y[rows], minlength=2).min())
 
 
 def _parts(found):
@@ -78,7 +87,7 @@ def _mean(repeats):
 
 def _regression(held, name):
     found = [calibration_regression(held.y[rows], prediction) for rows, prediction in held.by_repeat(name)]
-    return [(one.intercept, one.slope) for one in found]
+    return [(one.mean_error, one.slope) for one in found]  # in the large: how far predictions are off on the whole
 
 
 def _curve(name, repeats):

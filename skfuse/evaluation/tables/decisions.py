@@ -59,7 +59,10 @@ def net_benefits(held, strategies):
         found = [net_benefit(held.y[rows_], p[:, 1], thresholds) for rows_, p in held.by_repeat(name)]
         mean = np.mean([one.model for one in found], axis=0)
         rows += [(name, x, y) for x, y in zip(thresholds, mean, strict=True)]
-    everyone = net_benefit(held.y, np.full(len(held.y), 0.5), thresholds).treat_all
+    # On the same rows as the models: a fixed split may test other subjects than most.
+    tested = [rows_ for rows_, _ in held.by_repeat(next(iter(strategies)))]
+    everyone = [net_benefit(held.y[rows_], np.full(len(rows_), 0.5), thresholds).treat_all for rows_ in tested]
+    everyone = np.mean(everyone, axis=0)
     rows += [("treat all", x, y) for x, y in zip(thresholds, everyone, strict=True)]
     rows += [("treat none", x, 0.0) for x in thresholds]
     return pd.DataFrame(rows, columns=NET)
@@ -83,6 +86,8 @@ def thresholds(held, strategies, prevalence, notes):
             notes.append(f"Thresholds: {name} has too few of a class in the inner folds to fix one.")
             continue
         y = np.concatenate([held.y[split.test] for split, _ in first])
+        if len(np.unique(y)) < 2:
+            continue
         # Beyond its threshold by how much, so that folds with different thresholds are counted together.
         margin = np.concatenate([fit.prediction[:, 1] >= fit.threshold for _, fit in first]).astype(float)
         found = classification_at(y, margin, 0.5, prevalence=stated)
@@ -93,7 +98,8 @@ def thresholds(held, strategies, prevalence, notes):
 
 def delong_table(held, strategies, reference):
     """DeLong's test against the reference, only where there is one fixed split: folds are different models."""
-    if len(held.splits) != 1 or not _binary(held):
+    # It takes rows for independent, so not with visits of a person either.
+    if len(held.splits) != 1 or not _binary(held) or held.groups is not None:
         return pd.DataFrame(columns=DELONG)
     y = held.y[held.splits[0].test]
     rows = []
@@ -108,7 +114,9 @@ def delong_table(held, strategies, reference):
 
 
 def _binary(held):
-    return held.task == "classification" and held.n_classes == 2
+    """Whether there are two classes, and both were tested."""
+    two = held.task == "classification" and held.n_classes == 2
+    return two and bool(held.by_repeat(next(iter(held.fits))))
 
 
 def _mean_roc(held, name):

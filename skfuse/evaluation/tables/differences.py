@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from skfuse.evaluation.held_out import n_events
 from skfuse.permutation import adjust_p_values
 
 COLUMNS = [
@@ -59,6 +58,8 @@ def verdict(row, margin):
     """
     if not np.isfinite([row.lower, row.upper]).all() or row.n_events < FEWEST_EVENTS:
         return "inconclusive"
+    if row.lower == row.upper:  # both perfect, or the same: nothing varied from which an interval could be made
+        return "inconclusive"
     if -margin < row.lower and row.upper < margin:
         return "no worthwhile gain"
     tested = row.p_holm if row.in_family else row.p
@@ -90,11 +91,14 @@ def _row(held, name, versus, role, subjects, score):
         )
     )
     found = held.gain(score, name, versus, keep=keep)
-    events = n_events(held.y[tested], held.task)
+    events = held.n_events(tested)
     p = found.p if events >= FEWEST_EVENTS else np.nan
     family = role == "reference" and subjects == "all"
     where = (name, versus, role, subjects, score, len(tested), events)
-    skill = held.gain(score, name, BASELINE, keep=keep).lower
+    # A constant has no correlation to be compared with: no skill is r = 0.
+    skill = (
+        held.estimate(score, name, keep=keep) if score == "r" else held.gain(score, name, BASELINE, keep=keep)
+    ).lower
     return (*where, found.value, found.lower, found.upper, p, np.nan, family, skill, "")
 
 

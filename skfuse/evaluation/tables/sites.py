@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from skfuse.evaluation.held_out import BOUNDS, n_events
+from skfuse.evaluation.held_out import BOUNDS
 from skfuse.evaluation.statistics import cross_validated_interval, random_effects_pool
 
 SITES = ["strategy", "site", "n_subjects", "n_events", "scored", "reason", "value", "lower", "upper", "standard_error"]
@@ -43,13 +43,14 @@ def sites(held, names, rows_of, fits, score):
         for site, where in rows_of.items():
             y = held.y[where]
             reason = why_not_scored(y, held.task, held.n_classes)
-            begin = (name, site, len(where), n_events(y, held.task))
-            if (name, site) not in fits:
-                rows.append((*begin, False, reason, *[np.nan] * 4))
+            begin = (name, site, len(where), held.n_events(where))
+            fit = fits.get((name, site))
+            if fit is None or fit.failed:
+                why = reason or (f"could not be fitted: {fit.failed}" if fit else "the other sites have one class only")
+                rows.append((*begin, False, why, *[np.nan] * 4))
                 continue
-            value, effect = held.score(score, y, fits[name, site].prediction)
-            classes = y if held.task == "classification" else None
-            rows.append((*begin, True, "", value, *_limits(value, effect, classes, score)))
+            value, effect = held.score(score, y, fit.prediction)
+            rows.append((*begin, True, "", value, *_limits(held, value, effect, where, score)))
     return pd.DataFrame(rows, columns=SITES).astype({"scored": bool})
 
 
@@ -78,14 +79,16 @@ def site_pool(table, score):
     return pd.DataFrame(rows, columns=POOL)
 
 
-def _limits(value, effect, y, score):
+def _limits(held, value, effect, rows, score):
     """Limits and standard error at one site: over its subjects, for the one model that predicted them."""
     if np.isnan(value) or not np.any(effect):
         return np.nan, np.nan, np.nan
-    rows = np.arange(len(effect))
+    (effect,), (unit,), y = held.in_units([effect], [rows])
+    if len(unit) < 3 or (y is not None and np.unique(y, return_counts=True)[1].min() < 2):
+        return np.nan, np.nan, np.nan
     # The same value twice: an interval over subjects needs no second fold.
     found = cross_validated_interval(
-        [value] * 2, 1, 1, method="subject", influences=[effect] * 2, rows=[rows] * 2, y=y, bounds=BOUNDS[score]
+        [value] * 2, 1, 1, method="subject", influences=[effect] * 2, rows=[unit] * 2, y=y, bounds=BOUNDS[score]
     )
     return found.lower, found.upper, found.standard_error
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from skfuse.evaluation.held_out import n_events
 from skfuse.evaluation.statistics import riley_sample_size
 
 COLUMNS = ["quantity", "value", "meaning"]
@@ -26,16 +25,16 @@ def sample_size(held, blocks, r2):
         Held-out R2 of the headline strategy, for a continuous target.
     """
     n_parameters = sum(map(len, blocks.values()))
-    n, events = len(held.y), n_events(held.y, held.task)
+    n, events = len(held.y), held.n_events()
     unit = "subjects of the smallest class" if held.task == "classification" else "subjects"
     rows = [
         ("subjects", n, "in the cohort"),
-        ("events", events, unit),
+        *([("events", events, unit)] if held.task == "classification" else []),
         ("features", n_parameters, "of all modalities; each may cost a parameter"),
         ("events per feature", events / n_parameters, f"{unit} by features"),
     ]
     rows += [
-        (f"events per feature, {modality}", n_events(held.y[present], held.task) / len(columns), "among who has it")
+        (f"events per feature, {modality}", held.n_events(present) / len(columns), "among who has it")
         for modality, columns in blocks.items()
         if (present := held.present[modality].to_numpy()).any()
     ]
