@@ -123,6 +123,15 @@ def test_what_the_data_do_not_say_can_be_attested(folder, tmp_path):
     assert {row["answer"] for row in rows if row["item"] != "outcome blind"} == {"unknown"}
 
 
+def test_words_of_covariates_are_told_beside_their_codes(tmp_path):
+    cohort = make_cohort(60, missing=0.2, random_state=0)
+    cohort.covariates["sex"] = cohort.covariates["sex"].map({0: "f", 1: "m"}).astype(str)
+    write_tables(cohort, tmp_path)
+    found = run(*quick(tmp_path, "--covariates", "sex"))
+    assert found.exit_code == 0, found.output
+    assert re.search(r"note: Subgroups: .*sex \(f = 0, m = 1\)", " ".join(found.output.split()))
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

@@ -116,7 +116,7 @@ def _codes_of_covariates(log, covariates):
     return [
         f"Subgroups: {message}"
         for message in log.conversions
-        if any(f"{name!r}" in message or f"{name}:" in message for name in covariates or ())
+        if any(f" {name} (" in message for name in covariates or ())
     ]
 
 
