@@ -223,7 +223,7 @@ def test_a_file_that_is_no_whole_model_is_refused(model, folder, tmp_path, harm)
     assert "error:" in found.output
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(200))
 def test_malformed_cohorts_end_in_a_result_or_in_one_line(tmp_path, seed):
     malformed = runpy.run_path(str(Path(__file__).parent / "io" / "malformed.py"))
     case = malformed["make_malformed"](seed)
@@ -238,5 +238,5 @@ def test_malformed_cohorts_end_in_a_result_or_in_one_line(tmp_path, seed):
 
 
 def _option(name, value):
-    for one in [value] if isinstance(value, str) else value:
+    for one in value if isinstance(value, list | tuple) else [value]:
         yield from (f"--{name}", str(one))

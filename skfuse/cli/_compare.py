@@ -221,7 +221,10 @@ def _print_warnings(warned):
     # That a strategy of one modality leaves out who lacks it is what it is for, and stands in the join log.
     expected = warned["strategy"].str.contains("^single:| without ") & (warned["category"] == "NoModalityWarning")
     for row in warned[~expected].itertuples():
-        console.print(f"[yellow]{plain(row.strategy)}, in {row.count} fits:[/] {plain(row.message)}", highlight=False)
+        console.print(
+            f"[yellow]{plain(row.strategy)}, in {row.count} fit{'s' * (row.count > 1)}:[/] {plain(row.message)}",
+            highlight=False,
+        )
 
 
 def _print_leaks(leaks):
@@ -232,7 +235,8 @@ def _print_leaks(leaks):
         who = "; ".join(" = ".join(map(str, subjects)) for subjects in finding.subjects[:5])
         who += f" and {len(finding.subjects) - 5} more" if len(finding.subjects) > 5 else ""
         who = f" ({who})" if who else ""
-        said = " ".join(plain(part) for part in (f"{finding.evidence.rstrip('.')}{who}.", finding.advice))
+        evidence = finding.evidence[:1].upper() + finding.evidence[1:].rstrip(".")
+        said = " ".join(plain(part) for part in (f"{evidence}{who}.", finding.advice))
         console.print(f"[{color}]{word}: {plain(finding.check)}.[/] {said}", highlight=False)
 
 

@@ -123,7 +123,7 @@ def _mean_r2(held, headline):
 
 def _subgroup_variables(site, covariates):
     variables = {} if covariates is None else dict(covariates.items())
-    return variables if site is None else variables | {"site": site}
+    return variables if site is None else variables | {subgroups.SITE: site}
 
 
 def _cohort(held, X, classes, blocks, site, covariates, target, name):

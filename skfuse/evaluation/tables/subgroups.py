@@ -11,6 +11,8 @@ FEWEST_EVENTS = 10
 #: Of fewer subjects no score is told: it might be that of one person.
 FEWEST_TOLD = 5
 _MOST_LEVELS = 10
+#: The variable under which sites stand.
+SITE = "site"
 
 
 def subgroups(held, names, variables, score, notes):
@@ -27,7 +29,8 @@ def subgroups(held, names, variables, score, notes):
     """
     rows = []
     for variable, values in variables.items():
-        levels = levels_of(values)
+        # Sites may be many; who has as many of them as subjects was refused before.
+        levels = levels_of(values, most=_MOST_LEVELS if variable != SITE else len(values))
         if levels is None:
             notes.append(
                 f"Subgroups: {variable} has {values.nunique()} values that are no numbers, too many for subgroups."
@@ -45,15 +48,15 @@ def subgroups(held, names, variables, score, notes):
     return pd.DataFrame(rows, columns=COLUMNS).astype({"few": bool})
 
 
-def levels_of(values):
+def levels_of(values, most=_MOST_LEVELS):
     """The level of each subject as text, empty where it is missing; None where there are too many levels."""
     values = pd.Series(values).reset_index(drop=True)
     if values.dtype.kind in "mMb":
         values = values.astype(str).where(values.notna(), None)
     numbers = pd.to_numeric(values, errors="coerce")
-    if values.nunique() > _MOST_LEVELS and numbers.notna().sum() < values.notna().sum():
+    if values.nunique() > most and numbers.notna().sum() < values.notna().sum():
         return None
-    if values.nunique() > _MOST_LEVELS and numbers.notna().sum() == values.notna().sum():
+    if values.nunique() > most and numbers.notna().sum() == values.notna().sum():
         cut = float(numbers.median())
         text = np.where(numbers <= cut, f"≤ {cut:.4g}", f"> {cut:.4g}")
         return np.where(numbers.isna(), "", text).astype(object)
