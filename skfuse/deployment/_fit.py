@@ -1,5 +1,6 @@
 """One strategy, fitted on all subjects of a cohort."""
 
+import numpy as np
 from sklearn.utils.validation import has_fit_parameter
 
 from skfuse.deployment._fitted import FittedModel
@@ -59,7 +60,7 @@ def fit_model(cohort, strategy="late-stack", *, random_state=0, created_with="sk
         estimator.set_params(random_state=random_state)
     groups = {}
     if cohort.groups is not None and has_fit_parameter(estimator, "groups"):
-        groups["groups"] = cohort.groups.to_numpy()
+        groups["groups"] = np.asarray(cohort.groups)
     estimator.fit(cohort.X, cohort.y, **groups)
     if getattr(estimator, "out_of_fold_", None) is not None:
         estimator.out_of_fold_ = None

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from skfuse.evaluation.checkpoint import hash_of_data
 from skfuse.io._archive import versions
 from skfuse.io._coding import frame_coding
 
@@ -73,18 +74,6 @@ def patterns(present):
     return [texts[i] for i in inverse.ravel()]
 
 
-def data_hash(cohort):
-    """Return the hash that a comparison on the same table, target and groups states."""
-    import pandas as pd
-
-    from skfuse.evaluation.checkpoint import hash_of, hash_of_table
-
-    def hashed(values):
-        return None if values is None else hash_of_table(pd.Series(np.asarray(values)))
-
-    return hash_of([hash_of_table(cohort.X), hashed(cohort.y), hashed(cohort.groups)])
-
-
 def _target(cohort, estimator):
     log = {} if cohort.log is None else getattr(cohort.log, "target", {})
     target = {"name": str(log.get("name") or getattr(cohort.y, "name", None) or "target")}
@@ -115,7 +104,7 @@ def _training(cohort, present):
         "patterns": {name: n for name, n in counts.most_common() if n >= FEWEST},
         "rare": sum(n for n in counts.values() if n < FEWEST),
         "sites": None if cohort.site is None else sorted({str(site) for site in cohort.site.dropna()}),
-        "data_hash": data_hash(cohort),
+        "data_hash": hash_of_data(cohort.X, cohort.y, cohort.groups),
     }
     if cohort.task == "regression":
         return described | {"mean": float(y.mean()), "sd": float(y.std(ddof=1))}

@@ -1,5 +1,6 @@
 """Make the tables of a comparison from held-out predictions."""
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -66,15 +67,8 @@ def assemble(
             settings["interval_coverage"] += " It was measured without groups."
         if settings["n_repeats"] < 3:
             notes.append("Repeats: with fewer than three, intervals rest on few degrees of freedom and are wide.")
-    settings["settings_hash"] = store.hash_of(
-        [
-            store.describe(list(estimators.values())),
-            [[s.train, s.test] for s in held.splits],
-            scoring,
-            margin,
-            reference,
-        ]
-    )
+    settings["settings_hash"] = _settings_hash(held, estimators, scoring, margin, reference)
+    _note_what_is_absent(held, about, headline, blocks, notes)
     return Comparison(
         task=held.task,
         scoring=scoring,
@@ -95,10 +89,22 @@ def assemble(
 def _settings_hash(held, estimators, scoring, margin, reference):
     try:
         described = store.describe(list(estimators.values()))
-    except ValueError:  # an estimator holds what no hash can tell apart; its words then
-        described = repr(estimators)
+    except ValueError:  # an estimator holds what no hash can tell apart; its words then, without places in memory
+        described = re.sub(r" at 0x[0-9a-f]+", "", repr(estimators))
     rows = [[split.train, split.test] for split in held.splits]
     return store.hash_of([described, rows, scoring, margin, reference])
+
+
+def _note_what_is_absent(held, about, headline, blocks, notes):
+    if held.groups is not None:
+        groups = len(np.unique(held.groups))
+        notes.append(f"Groups: {len(held.y)} rows of {groups} groups; intervals and events count groups.")
+    for strategy, fits in held.fits.items():
+        failed = [fit.failed for fit in fits if fit.failed]
+        if failed:
+            notes.append(f"{strategy}: {len(failed)} of {len(fits)} fits failed ({failed[0]}).")
+    if headline is not None and len(blocks) > 1 and not any(f"single:{one}" in about for one in blocks):
+        notes.append("Modalities alone: not compared, as `strategies` names no single one; 'single' names them all.")
 
 
 def _site_tables(held, about, site, rows, fits, scoring, notes):
@@ -112,7 +118,7 @@ def _site_tables(held, about, site, rows, fits, scoring, notes):
         notes.append(f"Sites that could not be scored ({len(skipped)} of {len(rows)}): {said}.")
     if site is not None and site.isna().any():
         notes.append(f"Sites: {site.isna().sum()} subjects have none; they train the models and are never held out.")
-    return {"sites": table, "site_pool": sites.site_pool(table, scoring)}
+    return {"sites": table, "site_pool": sites.site_pool(table, scoring, held.bounds(scoring))}
 
 
 def _mean_r2(held, headline):

@@ -11,14 +11,16 @@ import json
 import os
 import pickle
 import platform
+import re
 import secrets
 import sys
 import zipfile
 import zlib
+from collections import deque
 from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -73,7 +75,8 @@ class Checkpoint:
 
     def path(self, job):
         """Where a fit is kept."""
-        own = hash_of([job.name, describe(job.estimator), job.train, job.test, job.take_away, job.threshold])
+        more = [job.take_away, job.threshold, job.leave_out, job.needs, job.optional]
+        own = hash_of([job.name, describe(job.estimator), job.train, job.test, *more])
         return self.folder / f"{hash_of([self.shared, own])[:32]}.npz"
 
     def others(self, paths):
@@ -133,6 +136,14 @@ def hash_of_table(X):
     return hash_of([_FORMAT, [str(name) for name in frame.columns], [str(kind) for kind in frame.dtypes], cells])
 
 
+def hash_of_data(X, y, groups=None):
+    """SHA-256 of a table, a target and who belongs together; the names of groups do not matter."""
+    import pandas as pd
+
+    codes = None if groups is None else pd.factorize(np.asarray(groups, dtype=object))[0]
+    return hash_of([hash_of_table(X), hash_of_table(pd.Series(np.asarray(y))), codes])
+
+
 def versions():
     """What the numbers depend on beside data and settings."""
     import scipy
@@ -153,13 +164,16 @@ def versions():
 def describe(value):
     """Everything a parameter is made of, as nested lists and mappings that can be hashed.
 
-    Code counts too: a function by what it compiles to, a class by the file that defines it or the version of the
-    package that it is from, so that an edited estimator is another one.
+    Code counts too: a function by what it compiles to, a class by the version of the package that it is from or, where
+    it is the user's own, by the files that define it, its bases and what they import, so that an edited estimator is
+    another one. What a function in an interpreter takes from outside of itself is not seen.
     """
     return _describe(value, ())
 
 
 def _describe(value, above):
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        value = value.tolist()
     if value is None or isinstance(value, str | bytes | bool | int | float | np.generic | np.ndarray):
         return value
     if any(value is one for one in above):
@@ -167,11 +181,13 @@ def _describe(value, above):
     above = (*above, value)
     if isinstance(value, dict):
         return {str(key): _describe(entry, above) for key, entry in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, list | tuple | set | frozenset | deque):
         entries = [_describe(entry, above) for entry in value]
         return [type(value).__name__, *(sorted(entries, key=repr) if isinstance(value, set | frozenset) else entries)]
     if isinstance(value, slice | range):
         return [type(value).__name__, value.start, value.stop, value.step]
+    if value is np.random.mtrand._rand:
+        return "the global generator"
     if isinstance(value, np.random.RandomState | np.random.Generator):
         state = value.get_state(legacy=False) if isinstance(value, np.random.RandomState) else value.bit_generator.state
         return _describe(state, above)
@@ -185,32 +201,69 @@ def _describe(value, above):
         return [_describe(value.__self__, above), value.__name__]
     if isinstance(value, partial):
         return ["partial", *(_describe(part, above) for part in (value.func, value.args, value.keywords))]
-    inside = value.get_params(deep=False) if isinstance(value, BaseEstimator) else getattr(value, "__dict__", None)
-    if inside is None:
-        inside = _pickled(value)
-    return [*_named(type(value)), _describe(inside, above)]
+    if type(value).__module__.partition(".")[0] == "pandas" and hasattr(value, "to_numpy"):
+        return [type(value).__name__, hash_of_table(value if value.ndim == 2 else value.to_frame())]
+    return [*_named(type(value)), _describe(_inside(value), above)]
+
+
+def _inside(value):
+    """What an object is made of."""
+    if isinstance(value, BaseEstimator):
+        return value.get_params(deep=False)
+    if hasattr(value, "dist") and hasattr(value, "kwds"):  # a distribution of SciPy, without the caches that it keeps
+        return [value.dist.name, value.args, value.kwds]
+    inside = getattr(value, "__dict__", None)
+    return _pickled(value) if inside is None else inside
 
 
 def _named(value):
     """Name of a class or function, and what tells its code from other code of that name."""
     module, name = getattr(value, "__module__", None) or "", getattr(value, "__qualname__", None) or value.__name__
+    bases = [_named(base) for base in getattr(value, "__mro__", ())[1:-1]] if _is_of_user(module) else []
+    if not _is_of_user(module):
+        package = module.partition(".")[0]
+        return [module, name, _version_of(package) if package in _packages() else "standard library"]
+    code = _user_code(module)
+    if not code and isinstance(value, type):  # typed into an interpreter: what is known of it stands in the class
+        parts = {key: getattr(part, "__func__", getattr(part, "fget", part)) for key, part in vars(value).items()}
+        code = {
+            key: _code(part.__code__) if isinstance(part, FunctionType) else re.sub(r" at 0x\w+", "", repr(part))
+            for key, part in parts.items()
+            if key not in ("__dict__", "__weakref__", "__doc__")
+        }
+    return [module, name, code, bases]
+
+
+def _is_of_user(module):
+    """Whether a module is neither installed, nor of the standard library, nor of skfuse."""
     package = module.partition(".")[0]
-    if package in _packages():
-        return [module, name, _version_of(package)]
-    if package in sys.stdlib_module_names and package != "__main__":
-        return [module, name]
+    if package == "__main__":
+        return True
+    if package in sys.stdlib_module_names or package == "skfuse" or not package:
+        return False
     file = getattr(sys.modules.get(module), "__file__", None)
-    if file and Path(file).is_file():
-        return [module, name, Path(file).read_bytes()]
-    if isinstance(value, type):  # typed into an interpreter: what is known of it are its methods
-        own = {key: _code(part.__code__) for key, part in vars(value).items() if isinstance(part, FunctionType)}
-        return [module, name, own]
-    return [module, name]
+    return file is not None and not {"site-packages", "dist-packages"} & set(Path(file).parts)
+
+
+def _user_code(module):
+    """Source of a module of the user's, and of all such modules whose names it uses."""
+    found, left = {}, [module]
+    while left:
+        name = left.pop()
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if name in found or file is None or not Path(file).is_file():
+            continue
+        found[name] = Path(file).read_bytes()
+        for part in list(vars(sys.modules[name]).values()):
+            other = part.__name__ if isinstance(part, ModuleType) else getattr(part, "__module__", None)
+            if isinstance(other, str) and other in sys.modules and _is_of_user(other):
+                left.append(other)
+    return found
 
 
 def _code(code):
     """What a function compiles to, without the lines that it stands on."""
-    constants = [_code(part) if isinstance(part, CodeType) else repr(part) for part in code.co_consts]
+    constants = [_code(part) if isinstance(part, CodeType) else _describe(part, ()) for part in code.co_consts]
     return [code.co_code, list(code.co_names), list(code.co_varnames), constants]
 
 

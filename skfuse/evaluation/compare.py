@@ -17,7 +17,7 @@ from skfuse.evaluation.held_out import HeldOut
 from skfuse.evaluation.leaks import check_leaks
 from skfuse.evaluation.scores import SCORES
 from skfuse.evaluation.splits import default_splitter, outer_splits, site_splits
-from skfuse.evaluation.strategies import describe_strategy, make_strategies, on_modalities
+from skfuse.evaluation.strategies import REGISTRY, describe_strategy, make_strategies, on_modalities
 from skfuse.evaluation.tables.differences import BASELINE
 from skfuse.evaluation.tables.modalities import without
 from skfuse.evaluation.tables.sites import why_not_scored
@@ -153,8 +153,9 @@ def compare_strategies(
     site, groups, covariates = _beside(site, groups, covariates)
     strategies, about, reference = _chosen(X, strategies, reference, task)
     headline, chosen_headline = _headline(about, reference, headline), headline
+    repeated = groups if groups is not None and len(np.unique(groups)) < len(groups) else None
     if cv is None:
-        cv = default_splitter(y, task, groups, n_splits, n_repeats, random_state)
+        cv = default_splitter(y, task, repeated, n_splits, n_repeats, random_state)
     splits = outer_splits(cv, X, y, groups, task)
     # Before the fits: what is wrong with the data, or with an argument, should not take an hour to be said.
     leaks = check_leaks(
@@ -174,7 +175,7 @@ def compare_strategies(
         modality: X.columns[positions(where, X.shape[1])].tolist() for modality, where in resolve_modalities(X).items()
     }
     jobs, sites = _jobs(X, y, task, strategies, about, headline, splits, site, groups, blocks)
-    shared = [store.hash_of_table(X), _hash_of(y), _hash_of(groups), task, store.versions()]
+    shared = [store.hash_of_data(X, y, groups), task, store.versions()]
     fits = _run_all(jobs, X, y, groups, task, list(blocks), n_jobs, checkpoint, shared, on_progress)
 
     codes, classes = np.unique(y, return_inverse=True)[::-1] if task == "classification" else (y.astype(float), None)
@@ -188,7 +189,7 @@ def compare_strategies(
     if headline is not None and about[headline]["family"] == "single" and chosen_headline is None:
         headline = _headline(about, reference, None)
     n_classes = None if classes is None else len(classes)
-    held = HeldOut(codes, task, n_classes, splits, main, present_modalities(X), groups)
+    held = HeldOut(codes, task, n_classes, splits, main, present_modalities(X), repeated)
     settings = {
         "n_splits": len({split.fold for split in splits}),
         "n_repeats": held.n_repeats(),
@@ -196,7 +197,7 @@ def compare_strategies(
         "random_state": random_state if isinstance(random_state, int | None) else str(random_state),
         "prevalence": prevalence,
         "versions": store.versions(),
-        "data_hash": store.hash_of(shared[:3]),
+        "data_hash": shared[0],
     }
     return assemble(
         held,
@@ -303,10 +304,9 @@ def _beside(site, groups, covariates):
                 f"`site` has {site.nunique()} values for {len(site)} subjects: is it a column of ids? Give sites."
             )
     if groups is not None:
-        groups, names = pd.factorize(np.asarray(groups, dtype=object))
+        groups, _ = pd.factorize(np.asarray(groups, dtype=object))
         if (groups < 0).any():
             raise ValueError(f"{(groups < 0).sum()} subjects have no group. Give each one, its own if need be.")
-        groups = None if len(names) == len(groups) else groups
     if covariates is not None:
         native = nw.from_native(covariates, eager_only=True, pass_through=True)
         covariates = native.to_pandas() if isinstance(native, nw.DataFrame) else pd.DataFrame(covariates)
@@ -319,6 +319,7 @@ def _chosen(X, strategies, reference, task):
     if isinstance(strategies, dict):
         chosen = dict(strategies)
         for name, estimator in chosen.items():
+            _check_own(name, estimator)
             wanted = "predict" if task == "regression" else "predict_proba"
             if not hasattr(estimator, wanted):
                 raise ValueError(
@@ -330,8 +331,6 @@ def _chosen(X, strategies, reference, task):
     if BASELINE not in chosen:  # who does not beat it has shown no skill
         chosen = make_strategies(X, task=task, names=[BASELINE]) | chosen
     given = strategies if isinstance(strategies, dict) else {}
-    if BASELINE in given:
-        raise ValueError(f"The name {BASELINE!r} is that of the baseline, which is always run. Use another name.")
     about = {name: describe_strategy(name, own=name in given) for name in chosen}
     if isinstance(reference, str):
         if reference not in chosen:
@@ -343,11 +342,23 @@ def _chosen(X, strategies, reference, task):
     return chosen, about, reference
 
 
+def _check_own(name, estimator):
+    if not isinstance(name, str) or isinstance(estimator, type) or not hasattr(estimator, "get_params"):
+        raise ValueError(
+            f"Strategy {name!r} must be a name and an estimator, got {estimator!r}. Give instances, as in "
+            "strategies={'mine': LogisticRegression()}."
+        )
+    if name.partition(":")[0] in REGISTRY or " without " in name:
+        raise ValueError(f"The name {name!r} means a strategy of the registry or of the tables. Use another name.")
+
+
 def _headline(about, reference, wanted):
     """The strategy that the result is about."""
     if wanted is not None:
         if wanted not in about:
             raise ValueError(f"`headline` {wanted!r} is none of the strategies, {list(about)}.")
+        if wanted == reference or about[wanted]["family"] in ("baseline", "single"):
+            raise ValueError(f"`headline` {wanted!r} fuses nothing, or is the reference. Name a strategy that fuses.")
         return wanted
     fusions = [name for name in about if about[name]["family"] in ("late", "early", "own") and name != reference]
     return next((name for name in ("late-stack", "late-mean") if name in fusions), next(iter(fusions), None))
@@ -364,12 +375,6 @@ def _tell_singles_apart(about, fits, n_modalities):
 def _describe_cv(cv, groups):
     kind = type(cv).__name__.strip("_")
     return f"{kind}, whole groups" if groups is not None else kind
-
-
-def _hash_of(values):
-    import pandas as pd
-
-    return None if values is None else store.hash_of_table(pd.Series(np.asarray(values)))
 
 
 # The fits ------------------------------------------------------------------------------------------------------------
@@ -420,6 +425,7 @@ def _without_each(X, strategies, headline, blocks):
         return {}
     estimator = strategies[headline]
     given = estimator.get_params(deep=False).get("modalities")
+    given = given if isinstance(given, dict) else None  # of what else it may mean, nothing is known
     used = blocks if given is None else resolve_modalities(X, given)
     if len(used) < 2:
         return {}
@@ -467,6 +473,6 @@ def _run_all(jobs, X, y, groups, task, names, n_jobs, checkpoint, shared, on_pro
 
 def _run_and_keep(job, X, y, groups, task, names, path):
     fit = run(job, X, y, groups, task, names)
-    if path is not None:
+    if path is not None and not fit.failed:  # memory may have been short; it is tried again
         store.save(path, fit)
     return fit

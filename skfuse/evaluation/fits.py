@@ -5,7 +5,7 @@ import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.model_selection import (
     GridSearchCV,
@@ -153,7 +153,8 @@ def run(job, X, y, groups, task, all_modalities):
         threshold = np.nan
         if job.threshold is not None:
             threshold = _inner_threshold(job, X_train, y[job.train], _of(groups, job.train), classes)
-    weights = {name: float(weight) for name, weight in getattr(model, "modality_weights_", {}).items()}
+    weights = getattr(model, "modality_weights_", None)
+    weights = {str(name): float(weight) for name, weight in weights.items()} if isinstance(weights, dict) else {}
     # Collected and counted, so that a hundred fits do not print a hundred times what one sentence says.
     said = {}
     for warning in caught:
@@ -185,8 +186,9 @@ def _looked_at(model, weights, prediction, missing, all_modalities):
         return []
     if any(weight > 0 for weight in weights.values()):
         return [name for name, weight in weights.items() if weight > 0]
-    if hasattr(model, "modalities_"):
-        return [str(name) for name in model.modalities_]
+    known = getattr(model, "modalities_", None)
+    if isinstance(known, dict) and set(known) <= set(all_modalities):
+        return [str(name) for name in known]
     # Another layout in memory moves the last digits.
     moved = {name: not np.allclose(other, prediction, rtol=1e-9, atol=1e-12) for name, other in missing.items()}
     return [name for name in all_modalities if moved.get(name, True)]
@@ -200,7 +202,12 @@ def _fitted(estimator, X, y, groups):
     estimator = clone(estimator)
     params = {}
     if groups is not None:
-        if has_fit_parameter(estimator, "groups") or isinstance(estimator, GridSearchCV | RandomizedSearchCV):
+        if isinstance(estimator, GridSearchCV | RandomizedSearchCV):
+            params["groups"] = groups
+            if estimator.cv is None or isinstance(estimator.cv, int):
+                kind = StratifiedGroupKFold if is_classifier(estimator) else GroupKFold
+                estimator.set_params(cv=kind(estimator.cv or 5))
+        elif has_fit_parameter(estimator, "groups"):
             params["groups"] = groups
         elif any(name == "cv" or name.endswith("__cv") for name in estimator.get_params()):
             warnings.warn(
@@ -224,7 +231,8 @@ def _predict(model, X, task, classes):
 
 
 def _said(error):
-    return " ".join(str(error).split()) or type(error).__name__
+    said = " ".join(str(error).split())
+    return said if isinstance(error, ValueError) and said else f"{type(error).__name__}: {said}"
 
 
 def _what_failed(job, error):

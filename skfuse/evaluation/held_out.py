@@ -118,8 +118,11 @@ class HeldOut:
 
     def estimate(self, score, name, **which):
         """A score with its interval."""
-        bounds = (0.0, 2.0) if score == "Brier" and (self.n_classes or 0) > 2 else BOUNDS[score]
-        return self.interval(*self.folds(score, name, **which), bounds=bounds)
+        return self.interval(*self.folds(score, name, **which), bounds=self.bounds(score))
+
+    def bounds(self, score):
+        """Smallest and largest value of a score; Brier is a sum over classes where there are more than two."""
+        return (0.0, 2.0) if score == "Brier" and (self.n_classes or 0) > 2 else BOUNDS[score]
 
     def gain(self, score, name, versus, *, missing=None, keep=None):
         """Difference of two strategies on the same subjects, positive where the first is better.
@@ -132,7 +135,7 @@ class HeldOut:
         values = sign * (first[0] - second[0])
         influences = [sign * (a - b) for a, b in zip(first[1], second[1], strict=True)]
         found = self.interval(values, influences, first[2], bounds=None)
-        low, high = BOUNDS[score]
+        low, high = self.bounds(score)
         if np.isfinite([low, high]).all() and np.isfinite(found.lower):  # no two scores are further apart
             limits = np.clip([found.lower, found.upper], low - high, high - low)
             found = replace(found, lower=float(limits[0]), upper=float(limits[1]))

@@ -182,8 +182,6 @@ def read_result(path):
     >>> again.sentence() == found.sentence()
     True
     """
-    import pandas as pd
-
     path = Path(path)
     if path.is_dir():
         path = path / "result.json"
@@ -193,15 +191,19 @@ def read_result(path):
         content = json.loads(path.read_text(encoding="utf-8"))
         content.pop("sentence")
         columns = content.pop("columns")
-        tables = {
-            name: pd.DataFrame(rows, columns=columns[name]).replace({None: np.nan})
-            if rows
-            else pd.DataFrame(columns=columns[name])
-            for name, rows in content.pop("tables").items()
-        }
+        tables = {name: _frame(rows, columns[name]) for name, rows in content.pop("tables").items()}
         return Comparison(tables=tables, **content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{str(path)!r} is no result of a comparison ({error}). Write it again.") from error
+
+
+def _frame(rows, columns):
+    import pandas as pd
+
+    # What is None in the file was no number.
+    return pd.DataFrame(
+        [[np.nan if row[name] is None else row[name] for name in columns] for row in rows], columns=columns
+    )
 
 
 def plain(value):

@@ -50,6 +50,14 @@ def test_figures_come_from_a_comparison_on_the_same_data(comparison, model, tmp_
     assert "Not measured" not in card
 
 
+def test_figures_come_from_a_comparison_with_the_same_groups(cohort, tmp_path):
+    groups = [f"family {number // 2}" for number in range(len(cohort.y))]
+    keywords = {"n_splits": 2, "n_repeats": 1, "random_state": 0, "reference": "prevalence"}
+    found = compare_strategies(cohort.X, cohort.y, strategies=["late-mean"], groups=groups, **keywords)
+    fit_model(replace(cohort, groups=groups), "late-mean").save(tmp_path / "model.skops", comparison=found)
+    assert "Not measured" not in (tmp_path / "MODEL_CARD.md").read_text()
+
+
 def test_a_strategy_that_was_not_compared_is_not_measured(comparison, cohort, tmp_path):
     fit_model(cohort, "concatenation").save(tmp_path / "model.skops", comparison=comparison)
     assert "The comparison does not hold the strategy concatenation." in (tmp_path / "MODEL_CARD.md").read_text()

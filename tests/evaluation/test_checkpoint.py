@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skfuse.datasets import make_cohort
 from skfuse.evaluation import checkpoint as store
 from skfuse.evaluation import compare_strategies
-from skfuse.evaluation.fits import Fit
+from skfuse.evaluation.fits import Fit, Job
 
 PLAIN = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())
 SETTINGS = {"strategies": {"plain": PLAIN}, "reference": "prevalence", "n_splits": 3, "n_repeats": 2, "random_state": 0}
@@ -172,6 +172,33 @@ def test_code_counts_among_what_an_estimator_is_made_of(tmp_path, monkeypatch):
         sys.modules.pop("mine_of_the_user", None)
         described.append(store.hash_of(store.describe(importlib.import_module("mine_of_the_user").Mine())))
     assert described[0] != described[1]
+
+
+def test_a_fit_without_some_columns_is_another_one(cohort, tmp_path):
+    rows = np.arange(5)
+    jobs = [Job("a", PLAIN, rows, rows), Job("a", PLAIN, rows, rows, leave_out=["x"]), Job("b", PLAIN, rows, rows)]
+    folder = store.Checkpoint(tmp_path, "x")
+    assert len({folder.path(job) for job in jobs}) == 3
+
+
+def test_hashes_are_the_same_in_every_process():
+    code = """
+from scipy.stats import loguniform
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import RandomizedSearchCV
+from sklearn.preprocessing import FunctionTransformer
+from skfuse.evaluation.checkpoint import describe, hash_of
+search = RandomizedSearchCV(LogisticRegression(), {"C": loguniform(1, 10), "x": {"b", "a", "c"}})
+print(hash_of(describe([search, FunctionTransformer(lambda X: X if "a" in {"a", "b", "c"} else None)])))
+"""
+    seeds = ("0", "1", "random")
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": seed}, check=True, capture_output=True
+        ).stdout
+        for seed in seeds
+    ]
+    assert len(set(found)) == 1
 
 
 SCRIPT = """

@@ -573,3 +573,73 @@ def test_treating_all_is_judged_on_the_tested_subjects(cohort):
     share = cohort.y.iloc[test].mean()
     row = by_name(found, "net_benefit", strategy="treat all").query("threshold == 0.2").iloc[0]
     assert row["net_benefit"] == pytest.approx(share - (1 - share) * 0.25)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"strategies": {"late-mean": PLAIN}}, "means a strategy of the registry"),
+        ({"strategies": {"mine without mri": PLAIN}}, "means a strategy of the registry or of the tables"),
+        ({"strategies": {"mine": LogisticRegression}}, "Give instances"),
+        ({"strategies": {1: PLAIN}}, "must be a name and an estimator"),
+        ({"strategies": ["late-mean"], "headline": "prevalence"}, "fuses nothing"),
+        ({"strategies": ["late-mean"], "headline": "late-stack"}, "is none of the strategies"),
+        ({"strategies": ["late-mean"], "attestation": {"odd": True}}, "items that are not asked"),
+    ],
+)
+def test_strategies_that_would_mislead_are_refused(cohort, change, message):
+    with pytest.raises(ValueError, match=message):
+        compare_strategies(cohort.X, cohort.y, **change)
+
+
+def test_a_search_keeps_groups_together_inside_too(cohort):
+    seen = []
+
+    class Spy(ClassifierMixin, BaseEstimator):
+        def __init__(self, number=0):
+            self.number = number
+
+        def fit(self, X, y):
+            seen.append(set(X.index))
+            self.classes_ = np.unique(y)
+            return self
+
+        def predict_proba(self, X):
+            if len(X) < 40:  # an inner fold or an outer test set: nobody of it shares a pair with the training set
+                assert not {row // 2 for row in X.index} & {row // 2 for row in seen[-1]}
+            return np.full((len(X), 2), 0.5)
+
+    compare_strategies(
+        cohort.X.reset_index(drop=True),
+        cohort.y.to_numpy(),
+        strategies={"search": GridSearchCV(Spy(), {"number": [0, 1]}, scoring="neg_log_loss")},
+        reference="prevalence",
+        groups=np.arange(120) // 2,
+        **CHEAP,
+    )
+    assert min(map(len, seen)) < 65  # training sets of inner folds were among them
+
+
+def test_three_classes_at_sites_are_scored_by_any_score(cohort):
+    y = np.arange(120) % 3
+    found = compare_strategies(
+        cohort.X,
+        y,
+        strategies={"plain": PLAIN},
+        reference="prevalence",
+        site=cohort.site,
+        scoring="Brier",
+        margin=0.02,
+        **CHEAP,
+    )
+    assert found.tables["site_pool"]["estimate"].between(0, 2).all()
+
+
+def test_a_refit_that_fails_is_noted(cohort):
+    columns = [column for column in cohort.X if column.startswith(("mri__", "pet__"))]
+    needs = make_pipeline(make_column_transformer((SimpleImputer(), columns)), LogisticRegression())
+    found = compare_strategies(cohort.X, cohort.y, strategies={"needs": needs}, reference="prevalence", **CHEAP)
+    assert any(note.startswith("needs without mri: 3 of 3 fits failed") for note in found.notes)
+    table = found.tables["modalities"].set_index("modality")
+    assert np.isnan(table.loc["mri", "contribution"])
+    assert np.isfinite(table.loc["clinical", "contribution"])

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from skfuse.evaluation.held_out import BOUNDS
 from skfuse.evaluation.statistics import cross_validated_interval, random_effects_pool
 
 SITES = ["strategy", "site", "n_subjects", "n_events", "scored", "reason", "value", "lower", "upper", "standard_error"]
@@ -54,7 +53,7 @@ def sites(held, names, rows_of, fits, score):
     return pd.DataFrame(rows, columns=SITES).astype({"scored": bool})
 
 
-def site_pool(table, score):
+def site_pool(table, score, bounds):
     """Random-effects mean over sites, and where the score of a new site is expected, per strategy.
 
     An AUC is pooled on the scale of its logit, other scores as they are. A site of which the AUC is 0 or 1 has no
@@ -74,7 +73,7 @@ def site_pool(table, score):
         pool = random_effects_pool(estimates[usable], errors[usable])
         limits = (pool.estimate, pool.lower, pool.upper, pool.prediction_lower, pool.prediction_upper)
         # On the scale of the logit the limits stay inside by themselves; of other scores they are cut.
-        limits = expit(limits) if score == "AUC" else np.clip(limits, *BOUNDS[score])
+        limits = expit(limits) if score == "AUC" else np.clip(limits, *bounds)
         rows.append((name, int(usable.sum()), *map(float, limits), pool.tau2, pool.i2))
     return pd.DataFrame(rows, columns=POOL)
 
@@ -88,7 +87,7 @@ def _limits(held, value, effect, rows, score):
         return np.nan, np.nan, np.nan
     # The same value twice: an interval over subjects needs no second fold.
     found = cross_validated_interval(
-        [value] * 2, 1, 1, method="subject", influences=[effect] * 2, rows=[unit] * 2, y=y, bounds=BOUNDS[score]
+        [value] * 2, 1, 1, method="subject", influences=[effect] * 2, rows=[unit] * 2, y=y, bounds=held.bounds(score)
     )
     return found.lower, found.upper, found.standard_error
 
