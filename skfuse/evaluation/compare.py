@@ -154,9 +154,10 @@ def compare_strategies(
     strategies, about, reference = _chosen(X, strategies, reference, task)
     headline, chosen_headline = _headline(about, reference, headline), headline
     repeated = groups if groups is not None and len(np.unique(groups)) < len(groups) else None
+    splitting = groups
     if cv is None:
-        cv = default_splitter(y, task, repeated, n_splits, n_repeats, random_state)
-    splits = outer_splits(cv, X, y, groups, task)
+        splitting, cv = repeated, default_splitter(y, task, repeated, n_splits, n_repeats, random_state)
+    splits = outer_splits(cv, X, y, splitting, task)
     # Before the fits: what is wrong with the data, or with an argument, should not take an hour to be said.
     leaks = check_leaks(
         X,
@@ -193,7 +194,7 @@ def compare_strategies(
     settings = {
         "n_splits": len({split.fold for split in splits}),
         "n_repeats": held.n_repeats(),
-        "cv": _describe_cv(cv, groups),
+        "cv": _describe_cv(cv, repeated),
         "random_state": random_state if isinstance(random_state, int | None) else str(random_state),
         "prevalence": prevalence,
         "versions": store.versions(),
@@ -372,9 +373,9 @@ def _tell_singles_apart(about, fits, n_modalities):
             what |= {"family": "single", "description": f"Given by the user; looks at {next(iter(looked_at))} only."}
 
 
-def _describe_cv(cv, groups):
+def _describe_cv(cv, repeated):
     kind = type(cv).__name__.strip("_")
-    return f"{kind}, whole groups" if groups is not None else kind
+    return f"{kind}, whole groups" if repeated is not None else kind
 
 
 # The fits ------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, log_loss, roc_auc_score
-from sklearn.model_selection import GridSearchCV, RepeatedStratifiedKFold, cross_validate
+from sklearn.model_selection import GridSearchCV, GroupKFold, RepeatedStratifiedKFold, cross_validate
 from sklearn.pipeline import make_pipeline
 
 from skfuse.datasets import make_cohort
@@ -643,3 +643,12 @@ def test_a_refit_that_fails_is_noted(cohort):
     table = found.tables["modalities"].set_index("modality")
     assert np.isnan(table.loc["mri", "contribution"])
     assert np.isfinite(table.loc["clinical", "contribution"])
+
+
+def test_a_group_for_each_subject_changes_nothing(cohort):
+    options = {"strategies": {"plain": PLAIN}, "reference": "prevalence"} | CHEAP
+    found = [compare_strategies(cohort.X, cohort.y, groups=groups, **options) for groups in (None, np.arange(120))]
+    assert found[0].scores.equals(found[1].scores)
+    assert found[1].cohort["n_groups"] is None
+    own = compare_strategies(cohort.X, cohort.y, groups=np.arange(120), cv=GroupKFold(3), **options)
+    assert len(own.splits) == 3
