@@ -65,6 +65,8 @@ def assemble(
             settings["interval_coverage"] += " It was measured with five times five folds, not with those of this run."
         if held.groups is not None:
             settings["interval_coverage"] += " It was measured without groups."
+        if binary:  # of other tasks the text says that they were not measured at all
+            settings["interval_coverage"] += " It was measured for the AUC of linear models, not for others."
         if settings["n_repeats"] < 3:
             notes.append("Repeats: with fewer than three, intervals rest on few degrees of freedom and are wide.")
     settings["settings_hash"] = _settings_hash(held, estimators, scoring, margin, reference)
