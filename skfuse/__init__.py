@@ -20,6 +20,7 @@ _FAMILIES = (
     "plotting",
     "preprocessing",
     "report",
+    "similarity",
 )
 
 __all__ = ["__version__", *_FAMILIES]

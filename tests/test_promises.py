@@ -76,6 +76,14 @@ LEARNER = Kind(
 )
 TRANSFORMER = Kind(three_modalities, {**NO_LABELS, **NO_INNER, **ONE_PROCESS})
 ROW_KEYS = Kind(row_keys, {**NO_LABELS, **NO_INNER, **ONE_PROCESS})
+NETWORK = {
+    "missing_is_refused_by_name": "has no inner estimator",
+    "metadata_routing": "splits nothing, and no subject counts for more than another",
+    "progress_is_reported": "one pass over the table",
+}
+CLUSTERER = Kind(
+    three_modalities, {**NO_TABLE_OUT, **NETWORK, "chance_for_permuted_labels": "predicts no label of the user"}
+)
 #: Array in, array out, without `get_params`: a part of late fusion that is public for its documentation.
 ARRAY_HELPER = Kind(None, dict.fromkeys(PROMISES, "a function of arrays with a state, not an estimator of a table"))
 
@@ -180,6 +188,26 @@ TABLE = {
         {"estimators": {"mri": learner(StandardScaler()), "pet": SimpleImputer()}},
         search=({}, {"mri__standardscaler__with_mean": [True, False], "pet": ["drop", "passthrough"]}),
         refusing={"estimators": PCA(2)},
+    ),
+    "similarity.ModalityNetwork": Entry(ARRAY_HELPER),
+    "similarity.SNF": Entry(
+        Kind(three_modalities, {**NO_LABELS, **NO_INNER}),
+        search=({}, {"n_neighbors": [10, 20], "mu": [0.4, 0.5]}),
+        produces={"snf": "^snf__"},
+        variants=({}, {"variant": "half-diagonal"}, {"modality_weights": "learned"}, {"metric": "cosine"}),
+    ),
+    "similarity.SNFClassifier": Entry(
+        Kind(three_modalities, {**NO_TABLE_OUT, **NETWORK}),
+        {"modalities": MODALITIES},
+        expected={"^check_classifiers_classes": "-1 stands for unlabeled subjects, as in LabelSpreading"},
+        search=({}, {"n_neighbors": [10, 20], "spreading": [0.5, 0.9]}),
+        variants=({}, {"variant": "half-diagonal"}, {"metric": "gower"}),
+    ),
+    "similarity.SNFClustering": Entry(
+        CLUSTERER,
+        {"modalities": MODALITIES},
+        search=({}, {"n_neighbors": [10, 20], "n_clusters": [2, "nemo"]}),
+        variants=({}, {"variant": "half-diagonal"}, {"n_clusters": "rotation"}, {"n_clusters": "stability"}),
     ),
 }
 

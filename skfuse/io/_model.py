@@ -43,6 +43,8 @@ TRUSTED_TYPES = (
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
+    "skfuse._distances.SubjectMetric",
+    "skfuse._mixed_features.MixedFeatures",
 )
 
 

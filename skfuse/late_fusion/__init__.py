@@ -1,6 +1,6 @@
 """Late fusion: one model per modality, combined by stacking or by a rule."""
 
-from skfuse.late_fusion._base import MissingFlagWarning, SkippedModalityWarning
+from skfuse.late_fusion._base import MissingFlagWarning
 from skfuse.late_fusion._classifier import LateFusionClassifier
 from skfuse.late_fusion._conditional import ConditionalMean
 from skfuse.late_fusion._linear import StandardizedLogisticCV, StandardizedRidgeCV
@@ -14,7 +14,6 @@ __all__ = [
     "LinearPool",
     "LogLinearPool",
     "MissingFlagWarning",
-    "SkippedModalityWarning",
     "StandardizedLogisticCV",
     "StandardizedRidgeCV",
 ]

@@ -25,16 +25,12 @@ from skfuse._validation import HasMethods, StrOptions
 from skfuse.late_fusion._inner import checked_groups, explained, fit_and_predict, supported_params
 from skfuse.late_fusion._rules import share_weights
 from skfuse.late_fusion._splits import inner_splits, names_rows
-from skfuse.modalities import ModalityEstimatorsMixin, NoModalityWarning, validate_table
+from skfuse.modalities import ModalityEstimatorsMixin, NoModalityWarning, SkippedModalityWarning, validate_table
 from skfuse.modalities._subjects import refuse_other_order
 
 
 class MissingFlagWarning(UserWarning):
     """A model was told to use the fact that a modality is missing as a predictor."""
-
-
-class SkippedModalityWarning(UserWarning):
-    """A modality could not be used in fit; `skipped_modalities_` says why."""
 
 
 class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):

@@ -13,6 +13,7 @@ from skfuse.modalities._warnings import (
     ImputedModalityWarning,
     NoModalityWarning,
     SingleModalityWarning,
+    SkippedModalityWarning,
 )
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "NoModalityWarning",
     "RowKernel",
     "SingleModalityWarning",
+    "SkippedModalityWarning",
     "Table",
     "feature_name",
     "join_modalities",

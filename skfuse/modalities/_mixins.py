@@ -34,6 +34,23 @@ def feature_name(modality, feature):
     return prefix + feature.removeprefix(prefix).replace(SEPARATOR, "_")
 
 
+def names_in(estimator, input_features):
+    """Names of the columns that a fitted estimator saw, checked against those given."""
+    fitted = getattr(estimator, "feature_names_in_", None)
+    if input_features is None:
+        generated = [f"x{position}" for position in range(estimator.n_features_in_)]
+        return np.asarray(generated if fitted is None else fitted, dtype=object)
+    given = np.asarray(input_features, dtype=object)
+    if fitted is not None and not np.array_equal(fitted, given):
+        raise ValueError("input_features is not equal to feature_names_in_")
+    if len(given) != estimator.n_features_in_:
+        raise ValueError(
+            f"input_features should have length equal to number of features ({estimator.n_features_in_}), got "
+            f"{len(given)}"
+        )
+    return given
+
+
 class ModalityTransformerMixin:
     """For transformers of a table: names of the columns out, the user's container, missing values allowed.
 
@@ -80,7 +97,7 @@ class ModalityTransformerMixin:
             ``<modality>__<feature>`` for each modality in turn, then the other columns.
         """
         check_is_fitted(self, "modalities_")
-        names = self._names_in(input_features)
+        names = names_in(self, input_features)
         unnamed = list(self.modalities_) == [UNNAMED] and not any(SEPARATOR in name for name in names)
         out = []
         for modality, columns in self.modalities_.items():
@@ -91,21 +108,6 @@ class ModalityTransformerMixin:
             twice = sorted({name for name in out if out.count(name) > 1})[:5]
             raise ValueError(f"Columns would share a name after the transformation: {twice}. Rename them in X.")
         return np.asarray(out, dtype=object)
-
-    def _names_in(self, input_features):
-        fitted = getattr(self, "feature_names_in_", None)
-        if input_features is None:
-            generated = [f"x{position}" for position in range(self.n_features_in_)]
-            return np.asarray(generated if fitted is None else fitted, dtype=object)
-        given = np.asarray(input_features, dtype=object)
-        if fitted is not None and not np.array_equal(fitted, given):
-            raise ValueError("input_features is not equal to feature_names_in_")
-        if len(given) != self.n_features_in_:
-            raise ValueError(
-                f"input_features should have length equal to number of features ({self.n_features_in_}), got "
-                f"{len(given)}"
-            )
-        return given
 
     def _block_features_out(self, modality, features):
         """Names of the features that a modality has after the transformation."""

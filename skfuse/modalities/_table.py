@@ -150,9 +150,10 @@ def validate_table(estimator, X, *, reset, fusion=False):
         The table. Missing is NaN, None, pandas.NA or a polars null.
     reset : bool
         True in fit; False where the table must be like the one seen in fit.
-    fusion : bool, default=False
+    fusion : bool or "transform", default=False
         True for estimators that predict from all modalities: columns outside every modality are an error where the
-        modalities are read from prefixes, and one modality alone is worth a warning.
+        modalities are read from prefixes, and one modality alone is worth a warning. ``"transform"`` for those that
+        fuse but pass other columns on: the warning only.
 
     Returns
     -------
@@ -189,8 +190,10 @@ def validate_table(estimator, X, *, reset, fusion=False):
     estimator.modalities_ = resolve_modalities(X, mapping, reserved=_parameters(estimator))
     table = Table(X, estimator.modalities_, estimator)
     if fusion and mapping is None:
-        _check_for_fusion(table)
-    _refuse_reordered_array(estimator, table, fusion)
+        if fusion != "transform":
+            _refuse_other_columns(table)
+        _warn_if_one_modality(table)
+    _refuse_reordered_array(estimator, table, fusion is True)
     warn_if_imputed(table)
     return table
 
@@ -218,7 +221,7 @@ def _parameters(estimator):
     return tuple(type(estimator)._get_param_names())
 
 
-def _check_for_fusion(table):
+def _refuse_other_columns(table):
     names = column_names(table.X)
     others = other_columns(table.modalities, n_columns(table.X))
     if len(others):
@@ -227,6 +230,9 @@ def _check_for_fusion(table):
             f"Columns {shown}{' and others' if len(others) > 5 else ''} belong to no modality: their names have no "
             "prefix '<modality>__'. Add the prefix, say which columns to use with `modalities=`, or drop them."
         )
+
+
+def _warn_if_one_modality(table):
     if table.names == [UNNAMED]:
         warnings.warn(
             "X is one modality: its columns have no names with a prefix '<modality>__', so there is nothing to fuse. "

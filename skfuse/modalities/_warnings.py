@@ -15,3 +15,7 @@ class AlignedTableWarning(UserWarning):
 
 class NoModalityWarning(UserWarning):
     """Some subjects have no modality at all."""
+
+
+class SkippedModalityWarning(UserWarning):
+    """A modality could not be used in fit; `skipped_modalities_` says why."""

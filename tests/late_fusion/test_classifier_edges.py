@@ -16,9 +16,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from skfuse.datasets import make_cohort
-from skfuse.late_fusion import LateFusionClassifier, SkippedModalityWarning, StandardizedRidgeCV
+from skfuse.late_fusion import LateFusionClassifier, StandardizedRidgeCV
 from skfuse.late_fusion._classifier import FIXED_RULES, LEARNED_RULES
-from skfuse.modalities import NoModalityWarning, SingleModalityWarning, join_modalities
+from skfuse.modalities import NoModalityWarning, SingleModalityWarning, SkippedModalityWarning, join_modalities
 
 every_rule = pytest.mark.parametrize("combine", [*FIXED_RULES, *LEARNED_RULES])
 

@@ -22,12 +22,11 @@ from skfuse.late_fusion import (
     LateFusionRegressor,
     LinearPool,
     MissingFlagWarning,
-    SkippedModalityWarning,
     StandardizedRidgeCV,
 )
 from skfuse.late_fusion._conditional import ConditionalMean
 from skfuse.late_fusion._regressor import FIXED_RULES, LEARNED_RULES
-from skfuse.modalities import NoModalityWarning, present_modalities
+from skfuse.modalities import NoModalityWarning, SkippedModalityWarning, present_modalities
 
 every_rule = pytest.mark.parametrize("combine", [*FIXED_RULES, *LEARNED_RULES])
 RIDGE = make_pipeline(StandardScaler(), Ridge(10.0))

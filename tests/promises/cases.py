@@ -63,6 +63,7 @@ class Entry:
     expected: Mapping = field(default_factory=dict)  # failures of those: regular expression → reason
     search: tuple = ({}, {})  # parameters and the grid over them
     refusing: Mapping = field(default_factory=dict)  # parameters with an inner estimator that refuses NaN
+    produces: Mapping | None = None  # modalities of a transformer's output, where they are not those of its input
     variants: tuple = ({},)  # parameters that edge tables are tried with
     without: Mapping = field(default_factory=dict)  # promise → why this class cannot keep it
 

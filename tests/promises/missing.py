@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import is_classifier
+from sklearn.base import is_classifier, is_clusterer
 
 from promises.cases import documented_warnings_ignored
 from promises.tables import columns_of, is_key, measured, with_cell, without_modality
@@ -82,8 +82,12 @@ def nobody_is_kept_or_left_out(case):
     assert "3 of 93 subjects" in str(caught[0].message)
     output = case.output(model, X)
     np.testing.assert_allclose(output[:-3], expected, rtol=1e-12)
-    prior = np.bincount(y) / len(y) if is_classifier(model) else y.mean()
     for variant in case.entry.variants:
         with documented_warnings_ignored():
             model = case.fit(sample, **variant)
-        np.testing.assert_allclose(case.output(model, nobody), np.broadcast_to(prior, output[-3:].shape))
+        if is_clusterer(model):
+            prior = model.cluster_shares_
+        else:
+            prior = np.bincount(y) / len(y) if is_classifier(model) else y.mean()
+        output = case.output(model, nobody)
+        np.testing.assert_allclose(output, np.broadcast_to(prior, output.shape))

@@ -10,9 +10,10 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn import config_context
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone, is_classifier
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone, is_classifier, is_clusterer
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.impute import SimpleImputer
+from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict, cross_validate
 from sklearn.pipeline import make_pipeline
 
@@ -39,6 +40,7 @@ def clones_and_parameters(case):
 def in_pipeline(case, *, modalities=MODALITIES, **params):
     """A pipeline that predicts with the estimator in it."""
     if case.transforms:
+        modalities = case.entry.produces if modalities and case.entry.produces else modalities
         return make_pipeline(case.make(**params), LateFusionClassifier(modalities=modalities, combine="mean"))
     before = ModalityScaler() if case.has("modalities") else SimpleImputer()
     return make_pipeline(before, case.make(**params))
@@ -48,7 +50,7 @@ def pipeline_and_cross_validation(case):
     """A pipeline holds it, and cross-validation gives every subject a finite prediction."""
     sample = case.standard
     model, y = in_pipeline(case), case.target(sample)
-    method = "predict_proba" if hasattr(model, "predict_proba") else "predict"
+    method = "predict_proba" if is_classifier(model) else "predict"
     for X in (sample.X, pl.from_pandas(sample.X)):
         predictions = cross_val_predict(model, X, y, cv=3, method=method)
         assert len(predictions) == len(sample.X)
@@ -64,7 +66,11 @@ def nested_search(case):
     assert grid
     X = case.standard.X[measured(case.standard.X)]  # a modality may be gone after a step, so prefixes say which
     with documented_warnings_ignored():
-        search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(X, case.target(case.standard))
+        scoring = (
+            (lambda fitted, X, y: adjusted_rand_score(y, fitted.predict(X))) if is_clusterer(case.make()) else None
+        )
+        search = GridSearchCV(model, grid, cv=2, scoring=scoring, error_score="raise")
+        search.fit(X, case.target(case.standard))
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert set(search.best_params_) == set(grid)
 
@@ -116,7 +122,7 @@ def set_output(case):
     X, slices = as_arrays(sample.X)
     out = case.make(modalities=slices).set_output(transform="pandas").fit_transform(X, y)
     assert type(out) is pd.DataFrame
-    assert {name.split("__")[0] for name in out.columns} <= set(MODALITIES)
+    assert {name.split("__")[0] for name in out.columns} <= set(case.entry.produces or MODALITIES)
 
 
 def pickled(case):

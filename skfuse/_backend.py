@@ -1,0 +1,59 @@
+"""The little that the array API lacks."""
+
+import numpy as np
+from array_api_compat import device
+
+
+def to_host(array):
+    """The array as a NumPy array, from whatever device it is on.
+
+    Parameters
+    ----------
+    array : array
+        NumPy, torch, CuPy or another library of the array API.
+
+    Returns
+    -------
+    array : ndarray
+    """
+    if isinstance(array, np.ndarray):
+        return array
+    if hasattr(array, "detach"):  # torch
+        return array.detach().cpu().numpy()
+    if hasattr(array, "get"):  # CuPy
+        return array.get()
+    return np.asarray(array)
+
+
+def largest_per_row(rows, n_kept, xp, first=0):
+    """Which entries are among the `n_kept` largest of their row, exactly that many.
+
+    The diagonal wins a tie, then the lowest column, so that the choice is deterministic.
+
+    Parameters
+    ----------
+    rows : array of shape (n_rows, n)
+        Rows `first` and following of a square matrix.
+    n_kept : int
+        At most n.
+    xp : module
+        The array namespace of `rows`.
+    first : int, default=0
+        Which row of the square matrix comes first.
+
+    Returns
+    -------
+    kept : array of shape (n_rows, n), dtype bool
+    """
+    n_rows, n = rows.shape
+    here = device(rows)
+    if xp.__name__.endswith("numpy"):
+        threshold = np.partition(rows, n - n_kept, axis=1)[:, n - n_kept, None]
+    else:
+        threshold = xp.sort(rows, axis=1)[:, n - n_kept][:, None]
+    above, tied = rows > threshold, rows == threshold
+    own = xp.arange(n, device=here)[None, :] == xp.arange(first, first + n_rows, device=here)[:, None]
+    own = own & tied
+    tied = tied & ~own
+    room = n_kept - xp.sum(xp.astype(above | own, xp.int32), axis=1, keepdims=True)
+    return above | own | (tied & (xp.cumulative_sum(xp.astype(tied, xp.int32), axis=1) <= room))

@@ -1,0 +1,138 @@
+"""The fused network itself, exact or matrix-free: what SNF, SNFClustering and SNFClassifier have in common."""
+
+from numbers import Integral, Real
+
+import numpy as np
+
+from skfuse._validation import Interval, StrOptions
+from skfuse.similarity._base import BaseNetworkFusion
+from skfuse.similarity._fuse import VARIANTS, check_weights, finish, sparse_transition, start_network
+from skfuse.similarity._spectral import spectral_coordinates
+from skfuse.similarity._weights import learned_weights
+
+_EXACT_LIMIT = 5000  # subjects; the exact solver needs five n x n matrices for three modalities
+
+
+class BaseSNF(BaseNetworkFusion):
+    """Similarity network fusion of a table; subclasses embed, cluster or classify."""
+
+    _parameter_constraints: dict = {
+        **BaseNetworkFusion._parameter_constraints,
+        "n_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left"), None],
+        "variant": [StrOptions(set(VARIANTS))],
+        "modality_weights": [dict, StrOptions({"learned"}), None],
+        "missing": [StrOptions({"pairwise", "raise"})],
+        "solver": [StrOptions({"auto", "exact", "matrix-free"})],
+        "neighbor_search": [StrOptions({"exact", "approximate"})],
+        "device": [str, None],
+    }
+
+    def _fit_fusion(self, X, n_components):
+        """Fuse the networks of a table.
+
+        Returns the table, the positions of the subjects who have a modality, and for those eigenvalues (n_components,)
+        and coordinates (n_kept, n_components).
+        """
+        table, names, kept, present = self._read(X)
+        self.n_subjects_ = len(table)
+        if self._solver_for(len(kept)) == "exact":
+            return table, kept, *self._fit_exact(table, names, kept, present, n_components)
+        return table, kept, *self._fit_matrix_free(table, names, kept, present, n_components)
+
+    def _solver_for(self, n):
+        if self.solver == "matrix-free" and self.variant == "half-diagonal":
+            raise ValueError(
+                "solver='matrix-free' holds for variant='add-identity' only: 'half-diagonal' normalizes every row at "
+                "every "
+                "step, which needs the whole matrix. Choose one of the two."
+            )
+        if self.solver == "auto":
+            return "exact" if n <= _EXACT_LIMIT or self.variant == "half-diagonal" else "matrix-free"
+        return self.solver
+
+    # Exact ----------------------------------------------------------------------------------------------------------
+
+    def _fit_exact(self, table, names, kept, present, n_components):
+        n = len(kept)
+        networks, transitions = [], []
+
+        def each(name, affinity, rows):
+            P = start_network(affinity)
+            if len(rows) < n:
+                whole = np.zeros((n, n))
+                whole[np.ix_(rows, rows)] = P
+                P = whole
+            has = np.zeros(n, dtype=bool)
+            has[rows] = True
+            n_neighbors = min(self._setting("n_neighbors", name, 20), len(rows))
+            transitions.append(sparse_transition(P, has, n_neighbors))
+            networks.append(P)
+
+        self._fit_networks(table, names, kept, present, each)
+        weights = self._weights(names, transitions)
+        fused, self.n_iter_ = self._fuse(networks, transitions, present, weights)
+        n_neighbors = min(max(self.n_neighbors_.values()), n)
+        fused = finish(fused, present, n_neighbors, self.variant)
+        n_components = min(n_components, n - 1)
+        values, coordinates = spectral_coordinates(fused, n_components)
+        if n < self.n_subjects_:
+            whole = np.zeros((self.n_subjects_, self.n_subjects_))
+            whole[np.ix_(kept, kept)] = fused
+            fused = whole
+        self.affinity_ = fused
+        return values, coordinates
+
+    def _fuse(self, networks, transitions, present, weights):
+        """Iterate on the CPU by compiled loops, or on a device by its dense products."""
+        if len(networks) == 1:
+            return networks[0], 0
+        half_diagonal = self.variant == "half-diagonal"
+        options = {"n_iter": self.n_iter, "tol": self.tol, "alpha": 1.0, "half_diagonal": half_diagonal}
+        if self.device in (None, "cpu"):
+            from skfuse.similarity._panels import fuse_in_panels
+
+            return fuse_in_panels(networks, transitions, present, weights, **options, n_jobs=self.n_jobs)
+        from skfuse.similarity._fuse_dense import fuse_on_device
+
+        return fuse_on_device(networks, transitions, present, weights, device=self.device, **options)
+
+    def _weights(self, names, transitions):
+        """Weights of the modalities (n_modalities,), which sum to 1; also ``modality_weights_``."""
+        given = self.modality_weights
+        if given is None:
+            weights = check_weights(None, len(names))
+        elif given == "learned":
+            weights = learned_weights(transitions, random_state=0)
+        else:
+            unknown = [name for name in given if name not in self.modalities_]
+            if unknown:
+                raise ValueError(
+                    f"`modality_weights` has entries for {unknown}, but the modalities of X are "
+                    f"{list(self.modalities_)}."
+                )
+            weights = check_weights([given.get(name, 1.0) for name in names], len(names))
+        self.modality_weights_ = dict.fromkeys(self.modalities_, 0.0) | {
+            name: float(weight) for name, weight in zip(names, weights, strict=True)
+        }
+        return weights
+
+    # Networks -------------------------------------------------------------------------------------------------------
+
+    def to_networkx(self, *, n_neighbors=10):
+        """The fused network as a graph, with the strongest edges of each subject.
+
+        Parameters
+        ----------
+        n_neighbors : int, default=10
+            Edges kept per subject; a subject may have more, because others keep it.
+
+        Returns
+        -------
+        graph : networkx.Graph
+            A node per training subject, by position, with its name as attribute ``subject`` and, for clusterings, its
+            ``cluster``; edges have the attribute ``weight``.
+        """
+        from skfuse.similarity._graph import as_graph
+
+        return as_graph(self, n_neighbors)

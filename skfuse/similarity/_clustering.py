@@ -1,0 +1,176 @@
+"""SNFClustering: subtypes in the fused network."""
+
+from numbers import Integral
+
+from skfuse._validation import Interval, StrOptions, _fit_context
+from skfuse.similarity._base_clustering import RULES, NetworkClusterMixin
+from skfuse.similarity._base_snf import BaseSNF
+
+
+class SNFClustering(NetworkClusterMixin, BaseSNF):
+    """Find subtypes: spectral clusters of the fused network, and the subtype of new subjects.
+
+    The network is that of :class:`SNF`. Its leading eigenvectors are clustered by k-means from a start that the
+    eigenvectors themselves give, so that nothing is random. A new subject is compared with the training subjects in
+    each modality it has; the clusters of its nearest neighbors, weighted by affinity, are its membership. The training
+    network does not change.
+
+    Clustering always finds clusters. ``null_p_`` says whether there is more structure than in a single cloud of the
+    same covariance; set `n_null` to have it.
+
+    Parameters
+    ----------
+    n_clusters : int or {"eigengap", "nemo", "rotation", "stability"}, default="eigengap"
+        Number of clusters, or the rule that chooses it among 2 to `n_components`; see ``cluster_scores_``.
+    modalities : dict or None
+        As in :func:`skfuse.modalities.resolve_modalities`.
+    n_components : int, default=10
+        Number of eigenvectors, and largest number of clusters that a rule may choose.
+    n_neighbors : int or dict of str to int, default=20
+        Neighbors in each modality, as in :class:`SNF`.
+    mu : float or dict of str to float, default=0.5
+        Width of the kernel relative to the local mean distance.
+    n_iter : int, default=20
+        Number of exchanges between the modalities.
+    tol : float or None, default=None
+        Stop earlier, when the network changes less than this; exact solver only.
+    metric : str or dict of str to str, default="euclidean"
+        Distance in each modality, as in :class:`SNF`.
+    variant : {"add-identity", "half-diagonal"}, default="add-identity"
+        Which published recursion.
+    modality_weights : dict of str to float, "learned" or None, default=None
+        Weight of each modality; None weighs all alike.
+    missing : {"pairwise", "raise"}, default="pairwise"
+        Fuse what each subject has, or refuse tables with missing modalities.
+    solver : {"auto", "exact", "matrix-free"}, default="auto"
+        As in :class:`SNF`.
+    neighbor_search : {"exact", "approximate"}, default="exact"
+        Of the matrix-free solver.
+    n_resamples : int or None, default=None
+        Resamples of 80 % of the subjects for the stability of each number of clusters; None takes 20 where
+        ``n_clusters="stability"``, else none.
+    device : str or None, default=None
+        Where the exact fusion computes; ``"cuda"`` needs torch.
+    n_jobs : int or None, default=None
+        Threads; the result does not depend on it.
+    random_state : int, RandomState or None, default=None
+        Of the resamples, and of the matrix-free solver.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_subjects,)
+        From 0, the largest cluster first; -1 for who has no modality.
+    n_clusters_ : int
+        Number of clusters.
+    cluster_scores_ : dict of str to dict of int to float
+        For every candidate: ``"eigengap"`` and ``"nemo"`` (the gap times the number of clusters), large is good;
+        ``"rotation"``, small is good; ``"stability"``, the mean adjusted Rand index, large is good, if resampled.
+    cluster_shares_ : ndarray of shape (n_clusters_,)
+        Share of each cluster among the subjects who have a modality.
+    affinity_ : ndarray of shape (n_subjects, n_subjects)
+        The fused network (exact solver); rows of who has no modality are 0.
+    operator_ : FusedOperator
+        The fused network as a linear operator (matrix-free solver).
+    embedding_ : ndarray of shape (n_subjects, n_components)
+        Leading eigenvectors, which are clustered; NaN for who has no modality.
+    eigenvalues_ : ndarray of shape (n_components,)
+        With them.
+    modality_weights_ : dict of str to float
+        They sum to 1.
+    networks_ : dict of str to ModalityNetwork
+        The frozen network of each modality.
+    n_neighbors_ : dict of str to int
+        Neighbors in use.
+    n_iter_ : int
+        Exchanges made.
+    skipped_modalities_ : dict of str to str
+        Modalities that could not be used, and why.
+    modalities_, n_features_in_, feature_names_in_
+        As everywhere in skfuse.
+
+    See Also
+    --------
+    NEMO, ANF, GMC : Other fusions with the same interface.
+
+    References
+    ----------
+    .. [1] B. Wang et al. Similarity network fusion for aggregating data types on a genomic scale. Nature Methods 11,
+       333 (2014). https://doi.org/10.1038/nmeth.2810
+
+    Examples
+    --------
+    >>> from skfuse.datasets import schizophrenia_subtypes
+    >>> from skfuse.similarity import SNFClustering
+    >>> cohort = schizophrenia_subtypes(150, subtype_separation=10.0, random_state=0)
+    >>> model = SNFClustering(3).fit(cohort.X)
+    >>> model.labels_[:5].tolist(), model.cluster_shares_.round(2).tolist()
+    ([2, 0, 2, 0, 2], [0.52, 0.25, 0.23])
+    >>> model.predict_proba(cohort.X.head(2)).round(2)
+    array([[0.07, 0.05, 0.88],
+           [0.91, 0.07, 0.02]])
+    """
+
+    _parameter_constraints = {
+        **BaseSNF._parameter_constraints,
+        "n_clusters": [Interval(Integral, 1, None, closed="left"), StrOptions(set(RULES))],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_resamples": [Interval(Integral, 0, None, closed="left"), None],
+    }
+
+    def __init__(
+        self,
+        n_clusters="eigengap",
+        modalities=None,
+        *,
+        n_components=10,
+        n_neighbors=20,
+        mu=0.5,
+        n_iter=20,
+        tol=None,
+        metric="euclidean",
+        variant="add-identity",
+        modality_weights=None,
+        missing="pairwise",
+        solver="auto",
+        neighbor_search="exact",
+        n_resamples=None,
+        device=None,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.n_clusters = n_clusters
+        self.modalities = modalities
+        self.n_components = n_components
+        self.n_neighbors = n_neighbors
+        self.mu = mu
+        self.n_iter = n_iter
+        self.tol = tol
+        self.metric = metric
+        self.variant = variant
+        self.modality_weights = modality_weights
+        self.missing = missing
+        self.solver = solver
+        self.neighbor_search = neighbor_search
+        self.n_resamples = n_resamples
+        self.device = device
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Fuse the networks of the training subjects and cluster the result.
+
+        Parameters
+        ----------
+        X : data frame or array of shape (n_subjects, n_features)
+            One table; a missing modality is a row whose whole block is missing.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+        """
+        _, kept, values, coordinates = self._fit_fusion(X, self._n_eigenvectors())
+        self._fit_labels(self.n_subjects_, kept, values, coordinates)
+        return self
