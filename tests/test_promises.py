@@ -189,7 +189,21 @@ TABLE = {
         search=({}, {"mri__standardscaler__with_mean": [True, False], "pet": ["drop", "passthrough"]}),
         refusing={"estimators": PCA(2)},
     ),
+    "similarity.ANF": Entry(
+        CLUSTERER,
+        {"modalities": MODALITIES},
+        search=({}, {"n_neighbors": [10, 20], "steps": [1, 2]}),
+        without=ONE_PROCESS,
+        variants=({}, {"steps": 1}, {"n_clusters": 3}),
+    ),
     "similarity.ModalityNetwork": Entry(ARRAY_HELPER),
+    "similarity.NEMO": Entry(
+        CLUSTERER,
+        {"modalities": MODALITIES},
+        search=({}, {"n_neighbors": [10, 20], "n_clusters": [2, "eigengap"]}),
+        without=ONE_PROCESS,
+        variants=({}, {"n_clusters": 3}),
+    ),
     "similarity.SNF": Entry(
         Kind(three_modalities, {**NO_LABELS, **NO_INNER}),
         search=({}, {"n_neighbors": [10, 20], "mu": [0.4, 0.5]}),

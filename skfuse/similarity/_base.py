@@ -64,13 +64,16 @@ class BaseNetworkFusion(BaseEstimator):
                 "missing='pairwise', which fuses what each subject has."
             )
 
-    def _network(self, name):
-        """The unfitted network of one modality."""
+    def _network(self, name, n_present):
+        """The unfitted network of one modality that `n_present` subjects have."""
         return ModalityNetwork(
             check_metric(self._setting("metric", name, "euclidean")),
-            n_neighbors=self._setting("n_neighbors", name, 20),
+            n_neighbors=self._wanted_neighbors(name, n_present),
             mu=self._setting("mu", name, 0.5),
         )
+
+    def _wanted_neighbors(self, name, n_present):
+        return self._setting("n_neighbors", name, 20)
 
     def _setting(self, parameter, name, default):
         """One value for all modalities, or that of one modality; without an entry the default."""
@@ -107,7 +110,7 @@ class BaseNetworkFusion(BaseEstimator):
         self.networks_, self.n_neighbors_ = {}, {}
         for position, name in enumerate(names):
             rows = np.flatnonzero(present[:, position])
-            network = self._network(name)
+            network = self._network(name, len(rows))
             block = self._block(table, name, kept[rows])
             affinity = network.fit(self._own_columns(name, block, rows))
             self.networks_[name], self.n_neighbors_[name] = network, network.n_neighbors_

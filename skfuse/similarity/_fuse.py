@@ -122,11 +122,13 @@ def fuse_affinities(
         if len(affinities) > 1:
             make = sparse_transition if is_numpy else _dense_transition
             transitions.append(make(P, present[:, position], n_neighbors, xp))
+    n_modalities = len(affinities)
+    del affinities, affinity, P  # the fusion frees each network once it is copied
     if is_numpy:
         from skfuse.similarity._panels import fuse_in_panels as fuse
     else:
         from skfuse.similarity._fuse_dense import fuse_dense as fuse
-    if len(networks) > 1:
+    if n_modalities > 1:
         options = {"n_iter": n_iter, "tol": tol, "alpha": alpha, "half_diagonal": variant == "half-diagonal"}
         fused = fuse(networks, transitions, present, weights, **options, **({"n_jobs": n_jobs} if is_numpy else {}))[0]
     else:

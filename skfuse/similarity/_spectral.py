@@ -167,12 +167,16 @@ def rotation_cost(coordinates, n_rounds=30):
 
 
 def choose(scores, rule):
-    """The best number of clusters by one rule; the smaller one among equals."""
+    """The best number of clusters by one rule; among equals the smaller one, but the larger one by stability.
+
+    Unions of clusters that are far apart are as stable as the clusters themselves.
+    """
     values = scores[rule]
     if not values:
         return 1
     sign = 1.0 if rule == "rotation" else -1.0
-    return min(values, key=lambda k: (sign * round(values[k], 12), k))
+    later = -1 if rule == "stability" else 1
+    return min(values, key=lambda k: (sign * round(values[k], 12), later * k))
 
 
 def sparse_eigenvalues(graph, n_values, random_state=0):

@@ -1,0 +1,118 @@
+"""Similarity network fusion beside snfpy 0.2.2, run live: largest differences of affinities and fused networks.
+
+    SKFUSE_SNFPY=~/snfpy/bin/python python -m benchmarks.snf.parity [--sizes 500 2000]
+
+Both sides start from features: standardized, distances, local affinity (20 neighbors, mu .5), 20 iterations. Data:
+snf_sim, all of mfeat (2,000 digits × 6 views) and simulated cohorts, each with Euclidean and squared distances.
+Three differences per setting: of the affinities, of the fused networks when both start from snfpy's affinities (the
+recursion alone), and of the fused networks end to end.
+"""
+
+import argparse
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.data import data_folder
+from benchmarks.record import write
+from skfuse._distances import SubjectMetric
+from skfuse.similarity import fuse_affinities, local_affinity
+
+N_NEIGHBORS, MU, N_ITER = 20, 0.5, 20
+METRICS = ("euclidean", "sqeuclidean")
+VIEWS = {"snf_sim": ("data1", "data2"), "mfeat": ("fac", "fou", "kar", "mor", "pix", "zer")}
+PEER = Path(__file__).with_name("_peer_snfpy.py")
+TOLERANCE = 1e-12
+
+
+def interpreter():
+    """The interpreter with snfpy; None where SKFUSE_SNFPY does not name one."""
+    path = os.environ.get("SKFUSE_SNFPY", "")
+    return path if path and Path(path).exists() else None
+
+
+def public_blocks(name):
+    """One array per view of a public data set, row i of all views the same sample; None where it is absent."""
+    folder = data_folder(name)
+    if folder is None:
+        return None
+    return [pd.read_csv(folder / f"{view}.csv.gz", index_col=0).to_numpy(np.float64) for view in VIEWS[name]]
+
+
+def planted_blocks(n_subjects, seed):
+    """Three modalities of 100 features, six groups of which each modality cannot tell two apart."""
+    rng = np.random.default_rng(seed)
+    group = np.arange(n_subjects) % 6
+    blocks = []
+    for merged in range(3):
+        centers = rng.normal(scale=0.5, size=(6, 100))
+        centers[2 * merged] = centers[2 * merged + 1]
+        blocks.append(centers[group] + rng.normal(size=(n_subjects, 100)))
+    return blocks
+
+
+def snfpy(peer, blocks, metric, *, normalize=True):
+    """What snfpy makes of the blocks: affinities, fused network and CPU seconds of both."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, made = Path(folder, "given.npz"), Path(folder, "made.npz")
+        named = {f"block_{position}": block for position, block in enumerate(blocks)}
+        np.savez(given, **named, metric=metric, n_neighbors=N_NEIGHBORS, mu=MU, n_iter=N_ITER, normalize=normalize)
+        done = subprocess.run([peer, PEER, given, made], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"snfpy failed in {peer}; see benchmarks/environments/snfpy.txt.\n{done.stderr}")
+        with np.load(made) as found:
+            return {name: found[name] for name in found}
+
+
+def compare(peer, blocks, metric):
+    """Largest differences to snfpy for one data set."""
+    reference = snfpy(peer, blocks, metric)
+    affinities = []
+    for block in blocks:
+        points = SubjectMetric(metric).fit(block)
+        distances = points.within(points.encode(block))
+        affinities.append(local_affinity(distances, n_neighbors=N_NEIGHBORS, mu=MU))
+    # snfpy divides by the standard deviation with n - 1, skfuse by that with n: one factor for all affinities
+    n = len(blocks[0])
+    unit = np.sqrt(n / (n - 1)) if metric == "euclidean" else n / (n - 1)
+    same_start = fuse_affinities(list(reference["affinities"]), n_neighbors=N_NEIGHBORS, n_iter=N_ITER)
+    fused = fuse_affinities(affinities, n_neighbors=N_NEIGHBORS, n_iter=N_ITER)
+    scale = max(float(reference["affinities"].max()), 1.0)  # squared distances of equal subjects: affinities of 1e15
+    own = np.stack(affinities) * unit
+    return {
+        "affinity": float(np.abs(own - reference["affinities"]).max() / scale),
+        "fused, same affinities": float(np.abs(same_start - reference["fused"]).max()),
+        "fused, from features": float(np.abs(fused - reference["fused"]).max()),
+    }
+
+
+def main(sizes=(500, 2000)):
+    peer = interpreter()
+    if peer is None:
+        print("parity: skipped, set SKFUSE_SNFPY to the interpreter of benchmarks/environments/snfpy.txt")
+        return None
+    cohorts = {name: public_blocks(name) for name in VIEWS}
+    cohorts |= {f"simulated, n = {n:,}": planted_blocks(n, seed=n) for n in sizes}
+    figures = {}
+    for name, blocks in cohorts.items():
+        if blocks is None:
+            print(f"{name}: skipped, the data are not here (set SKFUSE_DATA)")
+            continue
+        for metric in METRICS:
+            found = compare(peer, blocks, metric)
+            figures[f"{name}, {metric}"] = found
+            shown = ", ".join(f"{what} {difference:.1e}" for what, difference in found.items())
+            verdict = "" if max(found.values()) <= TOLERANCE else f"   above {TOLERANCE:g}"
+            print(f"{name}, {metric}: {shown}{verdict}", flush=True)
+    write("snf_parity", figures, command="python -m benchmarks.snf.parity", seed=list(sizes))
+    return figures
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[500, 2000])
+    main(**vars(parser.parse_args()))
