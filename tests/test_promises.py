@@ -14,6 +14,7 @@ from promises import conventions, edges, independence, learning, missing, tools
 from promises.cases import Case, Entry, Kind, public_classes
 from promises.tables import MODALITIES, VOXELS, one_block, row_keys, three_modalities
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -195,6 +196,15 @@ TABLE = {
         search=({}, {"n_neighbors": [10, 20], "steps": [1, 2]}),
         without=ONE_PROCESS,
         variants=({}, {"steps": 1}, {"n_clusters": 3}),
+    ),
+    "similarity.AdaptiveNetwork": Entry(ARRAY_HELPER),
+    "similarity.GMC": Entry(
+        CLUSTERER,
+        {"modalities": MODALITIES},
+        search=({}, {"n_neighbors": [10, 15], "n_clusters": [2, 3]}),
+        without=ONE_PROCESS,
+        variants=({}, {"metric": "correlation", "n_clusters": 2}),
+        warns=(ConvergenceWarning,),
     ),
     "similarity.ModalityNetwork": Entry(ARRAY_HELPER),
     "similarity.NEMO": Entry(

@@ -2,9 +2,9 @@
 
     <interpreter> benchmarks/snf/_peer_snfpy.py INPUT.npz OUTPUT.npz
 
-INPUT holds `block_0`, `block_1`, … (n_subjects × n_features), `metric`, `n_neighbors`, `mu`,
-`n_iter` and `normalize`. OUTPUT gets
-`affinities`, `fused`, the CPU seconds of both and the peak memory. This file must not import skfuse, which that environment lacks.
+INPUT holds `block_0`, `block_1`, … (n_subjects × n_features), `metric`, `n_neighbors`, `mu`, `n_iter` and `normalize`.
+OUTPUT gets `affinities`, `fused`, the CPU seconds of both and the peak memory. This file must not import skfuse, which
+that environment lacks.
 """
 
 import resource

@@ -16,6 +16,7 @@ class BaseNetworkFusion(BaseEstimator):
     """Learn one network per modality and fuse them; subclasses say how."""
 
     _fusion = True  # as in validate_table
+    _least_subjects = 2  # who must have a modality
 
     _parameter_constraints: dict = {
         "modalities": [dict, None],
@@ -33,14 +34,15 @@ class BaseNetworkFusion(BaseEstimator):
         """Check the table; note the modalities that can be used and the subjects who have one of them."""
         table = validate_table(self, X, reset=True, fusion=self._fusion)
         self.skipped_modalities_ = {
-            name: "no subject has it" if not count else "only one subject has it"
+            name: "no subject has it" if not count else f"too few subjects have it ({count})"
             for name, count in zip(table.names, table.present.sum(axis=0), strict=True)
-            if count < 2
+            if count < self._least_subjects
         }
         names = [name for name in table.names if name not in self.skipped_modalities_]
         if not names:
             raise ValueError(
-                f"No modality can be used with n_samples = {len(table)}: a network needs 2 subjects who have it. "
+                f"No modality can be used with n_samples = {len(table)}: a network needs {self._least_subjects} "
+                f"subjects who have it. "
                 f"Got {self.skipped_modalities_}."
             )
         if self.skipped_modalities_:
@@ -183,6 +185,24 @@ class BaseNetworkFusion(BaseEstimator):
             indices, weights = self.networks_[name].new_rows(self._block(table, name, rows))
             means[rows] = np.einsum("ij,ijk->ik", weights, values[self._members[name][indices]])
         return means
+
+    def to_networkx(self, *, n_neighbors=10):
+        """The fused network as a graph, with the strongest edges of each subject.
+
+        Parameters
+        ----------
+        n_neighbors : int, default=10
+            Edges kept per subject; a subject may have more, because others keep it.
+
+        Returns
+        -------
+        graph : networkx.Graph
+            A node per training subject, by position, with its name as attribute ``subject`` and, for clusterings, its
+            ``cluster``; edges have the attribute ``weight``.
+        """
+        from skfuse.similarity._graph import as_graph
+
+        return as_graph(self, n_neighbors)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

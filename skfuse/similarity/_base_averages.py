@@ -50,20 +50,3 @@ class BaseAverageClustering(NetworkClusterMixin, BaseNetworkFusion):
         self.modality_weights_ = dict.fromkeys(self.modalities_, 0.0) | {
             name: float(weight) for name, weight in zip(names, weights, strict=True)
         }
-
-    def to_networkx(self, *, n_neighbors=10):
-        """The fused network as a graph, with the strongest edges of each subject.
-
-        Parameters
-        ----------
-        n_neighbors : int, default=10
-            Edges kept per subject; a subject may have more, because others keep it.
-
-        Returns
-        -------
-        graph : networkx.Graph
-            A node per training subject, by position, with its ``cluster``; edges have the attribute ``weight``.
-        """
-        from skfuse.similarity._graph import as_graph
-
-        return as_graph(self, n_neighbors)

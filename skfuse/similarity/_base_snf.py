@@ -6,8 +6,9 @@ import numpy as np
 
 from skfuse._validation import Interval, StrOptions
 from skfuse.similarity._base import BaseNetworkFusion
-from skfuse.similarity._fuse import VARIANTS, check_weights, finish, sparse_transition, start_network
-from skfuse.similarity._spectral import spectral_coordinates
+from skfuse.similarity._fuse import VARIANTS, as_csr, check_weights, finish, sparse_transition, start_network
+from skfuse.similarity._operator import FusedOperator
+from skfuse.similarity._spectral import operator_coordinates, spectral_coordinates
 from skfuse.similarity._weights import learned_weights
 
 _EXACT_LIMIT = 5000  # subjects; the exact solver needs five n x n matrices for three modalities
@@ -70,7 +71,9 @@ class BaseSNF(BaseNetworkFusion):
             networks.append(P)
 
         self._fit_networks(table, names, kept, present, each)
-        weights = self._weights(names, transitions)
+        weights = self._weights(
+            names, lambda: [as_csr(*S, np.flatnonzero(has)) for S, has in zip(transitions, present.T, strict=True)]
+        )
         fused, self.n_iter_ = self._fuse(networks, transitions, present, weights)
         n_neighbors = min(max(self.n_neighbors_.values()), n)
         fused = finish(fused, present, n_neighbors, self.variant)
@@ -97,13 +100,44 @@ class BaseSNF(BaseNetworkFusion):
 
         return fuse_on_device(networks, transitions, present, weights, device=self.device, **options)
 
+    # Matrix-free ------------------------------------------------------------------------------------------------------
+
+    def _fit_matrix_free(self, table, names, kept, present, n_components):
+        """Neighbors only: sparse transitions, the fused network as an operator, eigenvectors by iteration."""
+        self.networks_, self.n_neighbors_, transitions = {}, {}, {}
+        for position, name in enumerate(names):
+            rows = np.flatnonzero(present[:, position])
+            network = self._network(name, len(rows))
+            transitions[name] = network.fit_neighbors(
+                self._block(table, name, kept[rows]),
+                search=self.neighbor_search,
+                n_jobs=self.n_jobs,
+                random_state=self.random_state,
+            )
+            self.networks_[name], self.n_neighbors_[name] = network, network.n_neighbors_
+        self._members = {name: np.flatnonzero(has) for name, has in zip(names, present.T, strict=True)}
+        weights = self._weights(names, lambda: [transition.to_csr() for transition in transitions.values()])
+        walks = [transition.to_csr(has) for transition, has in zip(transitions.values(), present.T, strict=True)]
+        self.operator_ = FusedOperator(
+            walks,
+            n_iter=self.n_iter,
+            modality_weights=weights,
+            present=present,
+            random_state=self.random_state,
+            n_jobs=self.n_jobs,
+        )
+        self.n_iter_ = self.n_iter
+        return operator_coordinates(self.operator_, min(n_components, len(kept) - 1), self.random_state)
+
+    # Weights ----------------------------------------------------------------------------------------------------------
+
     def _weights(self, names, transitions):
         """Weights of the modalities (n_modalities,), which sum to 1; also ``modality_weights_``."""
         given = self.modality_weights
         if given is None:
             weights = check_weights(None, len(names))
         elif given == "learned":
-            weights = learned_weights(transitions, random_state=0)
+            weights = learned_weights(transitions(), random_state=0)
         else:
             unknown = [name for name in given if name not in self.modalities_]
             if unknown:
@@ -116,23 +150,3 @@ class BaseSNF(BaseNetworkFusion):
             name: float(weight) for name, weight in zip(names, weights, strict=True)
         }
         return weights
-
-    # Networks -------------------------------------------------------------------------------------------------------
-
-    def to_networkx(self, *, n_neighbors=10):
-        """The fused network as a graph, with the strongest edges of each subject.
-
-        Parameters
-        ----------
-        n_neighbors : int, default=10
-            Edges kept per subject; a subject may have more, because others keep it.
-
-        Returns
-        -------
-        graph : networkx.Graph
-            A node per training subject, by position, with its name as attribute ``subject`` and, for clusterings, its
-            ``cluster``; edges have the attribute ``weight``.
-        """
-        from skfuse.similarity._graph import as_graph
-
-        return as_graph(self, n_neighbors)

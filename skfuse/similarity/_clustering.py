@@ -2,9 +2,13 @@
 
 from numbers import Integral
 
+import numpy as np
+
 from skfuse._validation import Interval, StrOptions, _fit_context
 from skfuse.similarity._base_clustering import RULES, NetworkClusterMixin
 from skfuse.similarity._base_snf import BaseSNF
+from skfuse.similarity._null import agreement_test, network_modularity, structure_test
+from skfuse.similarity._snf import SNF
 
 
 class SNFClustering(NetworkClusterMixin, BaseSNF):
@@ -46,6 +50,9 @@ class SNFClustering(NetworkClusterMixin, BaseSNF):
         As in :class:`SNF`.
     neighbor_search : {"exact", "approximate"}, default="exact"
         Of the matrix-free solver.
+    n_null : int, default=0
+        Reference cohorts for each of ``null_p_`` and ``agreement_p_``; 199 is usual, 0 leaves them out. Every one of
+        them is a fit of the whole fusion.
     n_resamples : int or None, default=None
         Resamples of 80 % of the subjects for the stability of each number of clusters; None takes 20 where
         ``n_clusters="stability"``, else none.
@@ -54,7 +61,7 @@ class SNFClustering(NetworkClusterMixin, BaseSNF):
     n_jobs : int or None, default=None
         Threads; the result does not depend on it.
     random_state : int, RandomState or None, default=None
-        Of the resamples, and of the matrix-free solver.
+        Of the resamples, the reference cohorts, and the matrix-free solver.
 
     Attributes
     ----------
@@ -67,6 +74,9 @@ class SNFClustering(NetworkClusterMixin, BaseSNF):
         ``"rotation"``, small is good; ``"stability"``, the mean adjusted Rand index, large is good, if resampled.
     cluster_shares_ : ndarray of shape (n_clusters_,)
         Share of each cluster among the subjects who have a modality.
+    structure_test_, agreement_test_ : StructureTest
+        Behind ``null_p_`` and ``agreement_p_``, with a sentence for reports; only with `n_null`, the second only with
+        two modalities or more.
     affinity_ : ndarray of shape (n_subjects, n_subjects)
         The fused network (exact solver); rows of who has no modality are 0.
     operator_ : FusedOperator
@@ -114,6 +124,7 @@ class SNFClustering(NetworkClusterMixin, BaseSNF):
         **BaseSNF._parameter_constraints,
         "n_clusters": [Interval(Integral, 1, None, closed="left"), StrOptions(set(RULES))],
         "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_null": [Interval(Integral, 0, None, closed="left")],
         "n_resamples": [Interval(Integral, 0, None, closed="left"), None],
     }
 
@@ -133,6 +144,7 @@ class SNFClustering(NetworkClusterMixin, BaseSNF):
         missing="pairwise",
         solver="auto",
         neighbor_search="exact",
+        n_null=0,
         n_resamples=None,
         device=None,
         n_jobs=None,
@@ -151,6 +163,7 @@ class SNFClustering(NetworkClusterMixin, BaseSNF):
         self.missing = missing
         self.solver = solver
         self.neighbor_search = neighbor_search
+        self.n_null = n_null
         self.n_resamples = n_resamples
         self.device = device
         self.n_jobs = n_jobs
@@ -171,6 +184,58 @@ class SNFClustering(NetworkClusterMixin, BaseSNF):
         -------
         self : object
         """
-        _, kept, values, coordinates = self._fit_fusion(X, self._n_eigenvectors())
+        table, kept, values, coordinates = self._fit_fusion(X, self._n_eigenvectors())
         self._fit_labels(self.n_subjects_, kept, values, coordinates)
+        if self.n_null:
+            self._test_structure(table, kept)
         return self
+
+    def _test_structure(self, table, kept):
+        """Compare the modularity of the network with that of cohorts without clusters, and of permuted modalities."""
+        if not hasattr(self, "affinity_"):
+            raise ValueError("n_null needs the exact solver: it fits the fusion again for every reference cohort.")
+        for name in self.networks_:
+            if self._setting("metric", name, "euclidean") == "precomputed":
+                raise ValueError(
+                    f"n_null draws reference cohorts of features, and modality {name!r} comes as precomputed "
+                    f"affinities. "
+                    "Set n_null=0."
+                )
+        names = list(self.networks_)
+        blocks = [table.block(name)[kept] for name in names]
+        stops = np.cumsum([0, *(block.shape[1] for block in blocks)])
+        slices = {name: slice(*stops[i : i + 2]) for i, name in enumerate(names)}
+        shared = SNF().get_params(deep=False).keys() & self.get_params(deep=False).keys()
+        settings = {name: getattr(self, name) for name in shared} | {"n_components": 1, "n_jobs": None}
+        settings |= {"modalities": slices, "solver": "exact"}
+        settings |= {
+            parameter: {name: self._setting(parameter, name, default) for name in names}
+            for parameter, default in (("metric", "euclidean"), ("n_neighbors", 20), ("mu", 0.5))
+        }
+        if isinstance(self.modality_weights, dict):
+            settings["modality_weights"] = {name: self.modality_weights_[name] for name in names}
+
+        def statistic(blocks):
+            return network_modularity(SNF(**settings).fit(np.hstack(blocks)).affinity_)
+
+        options = {"n_references": self.n_null, "random_state": self.random_state, "n_jobs": self.n_jobs}
+        self.structure_test_ = structure_test(blocks, statistic, **options)
+        if len(blocks) > 1:
+            self.agreement_test_ = agreement_test(blocks, statistic, **options)
+
+    @property
+    def null_p_(self):
+        """P-value: is there more structure than in a single cloud of this covariance? Only with `n_null`."""
+        return self._p_value("structure_test_")
+
+    @property
+    def agreement_p_(self):
+        """P-value: do the modalities agree about who is like whom? Tests agreement, not clusters; with `n_null`."""
+        return self._p_value("agreement_test_")
+
+    def _p_value(self, name):
+        if hasattr(self, name):
+            return getattr(self, name).p_value
+        if name == "agreement_test_" and hasattr(self, "structure_test_"):
+            raise AttributeError("One modality has nothing to agree with, so there is no `agreement_p_`.")
+        raise AttributeError("Reference cohorts were not drawn. Set n_null, for example to 199, and fit again.")

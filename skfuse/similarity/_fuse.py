@@ -2,6 +2,7 @@
 
 import numpy as np
 from array_api_compat import array_namespace, device
+from scipy import sparse
 
 from skfuse._backend import largest_per_row, to_host
 from skfuse.similarity._affinity import check_square
@@ -229,6 +230,13 @@ def sparse_transition(P, present, n_neighbors, xp=np):
     return indices, weights
 
 
+def as_csr(indices, weights, rows=None):
+    """S as a sparse array from columns and weights, among some subjects or all."""
+    starts = np.arange(0, indices.size + 1, indices.shape[1])
+    S = sparse.csr_array((weights.ravel(), indices.ravel(), starts), shape=(len(indices), len(indices)))
+    return S if rows is None else S[rows][:, rows]
+
+
 def _dense_transition(P, present, n_neighbors, xp):
     kept = largest_per_row(P, n_neighbors, xp)
     S = xp.where(kept, P, xp.zeros_like(P))
@@ -291,11 +299,7 @@ def _fill_strangers(fused, present, n_neighbors, xp):
         return fused
     here = device(fused)
     if xp.__name__.endswith("numpy"):
-        from scipy import sparse
-
-        indices, weights = sparse_transition(fused, present.any(axis=1), n_neighbors)
-        starts = np.arange(0, indices.size + 1, n_neighbors)
-        passed = sparse.csr_array((weights.ravel(), indices.ravel(), starts), shape=fused.shape) @ fused
+        passed = as_csr(*sparse_transition(fused, present.any(axis=1), n_neighbors)) @ fused
         _symmetrize(passed)
         fused[strangers] = passed[strangers]
         return fused

@@ -6,6 +6,7 @@ from scipy.spatial.distance import cdist
 from skfuse._backend import largest_per_row
 from skfuse._distances import METRICS, SubjectMetric
 from skfuse.similarity._affinity import check_square, gaussian, mean_of_nearest
+from skfuse.similarity._nearest import nearest_transitions
 
 _ROWS = 64  # new subjects whose distances are held at a time
 
@@ -93,6 +94,48 @@ class ModalityNetwork:
         self.points_ = self.subject_metric_.encode(block)
         self.n_neighbors_ = min(self.n_neighbors, len(self.points_) - 1)
         return self.subject_metric_
+
+    def fit_neighbors(self, block, *, search="exact", n_jobs=None, random_state=None):
+        """Learn from the subjects who have the modality without a matrix of all pairs.
+
+        Parameters
+        ----------
+        block : ndarray of shape (n_subjects, n_features), or data frame for ``"gower"``
+        search : {"exact", "approximate"}, default="exact"
+            As in :func:`nearest_transitions`; approximate for complete features only.
+        n_jobs : int or None
+            Threads.
+        random_state : int, RandomState or None
+            Of the search.
+
+        Returns
+        -------
+        transitions : Transitions
+            S of the modality.
+        """
+        if self.metric == "precomputed":
+            raise ValueError("Precomputed affinities are matrices of all pairs: set solver='exact'.")
+        metric = self.fit_points(block)
+        options = {"n_neighbors": self.n_neighbors_, "mu": self.mu, "n_jobs": n_jobs, "random_state": random_state}
+        factor = 1.0
+        if self.metric == "gower" or self._incomplete:
+            if search == "approximate":
+                raise ValueError(
+                    "neighbor_search='approximate' takes complete numeric features; this modality has missing cells or "
+                    "mixed types. Impute its cells, or take neighbor_search='exact'."
+                )
+            points = self.points_
+            found = nearest_transitions(
+                lambda rows, columns: metric.between(points[rows], points[columns]), n_subjects=len(points), **options
+            )
+        else:
+            self.points_ = self.points_.astype(np.float32)  # half the memory, and twice as fast
+            squared = self.metric != "euclidean"
+            if self.metric in ("cosine", "correlation"):  # of unit vectors: half the squared Euclidean distance
+                factor = 0.5
+            found = nearest_transitions(self.points_, squared=squared, search=search, **options)
+        self.bandwidth_, self.row_sums_ = factor * found.bandwidth, found.row_sums / factor
+        return found
 
     def new_rows(self, block):
         """Rows of S for subjects who may be new: their nearest training subjects, by normalized affinity.

@@ -5,6 +5,8 @@ from scipy.linalg import eigh, qr, svd
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from sklearn.cluster import KMeans
 
+from skfuse.similarity._eigenvectors import leading_eigenvectors
+
 _DENSE = 600  # up to here a full solver is as fast as Lanczos
 
 
@@ -49,6 +51,31 @@ def spectral_coordinates(network, n_components):
             values, vectors = eigh((matrix + matrix.T) / 2, subset_by_index=[n - n_components, n - 1])
     order = np.argsort(-values, kind="stable")
     return values[order], as_coordinates(vectors[:, order], root)
+
+
+def operator_coordinates(operator, n_components, random_state=None):
+    """The same for a network that is known by its products.
+
+    Parameters
+    ----------
+    operator : FusedOperator
+    n_components : int
+    random_state : int, RandomState or None
+        Start of the iteration.
+
+    Returns
+    -------
+    values : ndarray of shape (n_components,)
+    coordinates : ndarray of shape (n_subjects, n_components)
+    """
+    if n_components == 0:
+        return np.empty(0), np.empty((operator.shape[0], 0))
+    values, vectors = leading_eigenvectors(operator, n_components + 1, random_state=random_state)
+    root = np.sqrt(operator.row_sums)
+    constant = vectors.T @ (root / np.linalg.norm(root))
+    left, mixing = np.linalg.eigh(np.diag(values) - np.outer(constant, constant))  # the constant one is taken out
+    order = np.argsort(-left)[:n_components]
+    return left[order], as_coordinates(vectors @ mixing[:, order], root)
 
 
 def as_coordinates(vectors, root):

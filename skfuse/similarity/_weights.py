@@ -1,7 +1,6 @@
 """Weights of the modalities that are learned from the modalities themselves."""
 
 import numpy as np
-from scipy import sparse
 
 from skfuse.similarity._spectral import sparse_eigenvalues
 
@@ -20,8 +19,8 @@ def learned_weights(transitions, *, n_candidates=10, random_state=0):
 
     Parameters
     ----------
-    transitions : list of (indices, weights)
-        Entries of the rows of S of each modality, (n_subjects, n_neighbors); zero weights for who lacks it.
+    transitions : list of sparse arrays of shape (n_present, n_present)
+        S of each modality, among the subjects who have it.
     n_candidates : int, default=10
         Largest number of clusters looked at.
     random_state : int
@@ -37,17 +36,12 @@ def learned_weights(transitions, *, n_candidates=10, random_state=0):
     .. [1] U. von Luxburg. A tutorial on spectral clustering. Statistics and Computing 17, 395 (2007).
        https://doi.org/10.1007/s11222-007-9033-z
     """
-    gaps = np.array([_largest_gap(*transition, n_candidates, random_state) for transition in transitions])
+    gaps = np.array([_largest_gap(S, n_candidates, random_state) for S in transitions])
     return gaps / gaps.sum() if gaps.sum() > 1e-12 else np.full(len(gaps), 1.0 / len(gaps))
 
 
-def _largest_gap(indices, weights, n_candidates, random_state):
-    n = len(indices)
-    starts = np.arange(0, indices.size + 1, indices.shape[1])
-    S = sparse.csr_array((weights.ravel(), indices.ravel(), starts), shape=(n, n))
-    has = np.flatnonzero(np.asarray(weights.sum(axis=1)) > 0)
-    S = S[has][:, has]
+def _largest_gap(S, n_candidates, random_state):
     graph = (S + S.T) / 2
-    eigenvalues = sparse_eigenvalues(graph, min(n_candidates + 1, len(has)), random_state)
+    eigenvalues = sparse_eigenvalues(graph, min(n_candidates + 1, graph.shape[0]), random_state)
     gaps = eigenvalues[1:-1] - eigenvalues[2:]
     return max(float(gaps.max(initial=0.0)), 0.0)

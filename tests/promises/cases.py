@@ -33,9 +33,11 @@ def public_classes():
 
 
 @contextmanager
-def documented_warnings_ignored():
-    """Without the warnings that skfuse defines; all others stay errors."""
+def documented_warnings_ignored(*others):
+    """Without the warnings that skfuse defines and those named; all others stay errors."""
     with warnings.catch_warnings():
+        for value in others:
+            warnings.simplefilter("ignore", value)
         for value in public_classes().values():
             if issubclass(value, Warning):
                 warnings.simplefilter("ignore", value)
@@ -66,6 +68,7 @@ class Entry:
     produces: Mapping | None = None  # modalities of a transformer's output, where they are not those of its input
     variants: tuple = ({},)  # parameters that edge tables are tried with
     without: Mapping = field(default_factory=dict)  # promise → why this class cannot keep it
+    warns: tuple = ()  # categories of others that this class documents, such as ConvergenceWarning
 
     @property
     def exempt(self):

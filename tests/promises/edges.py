@@ -95,7 +95,7 @@ def edge_tables_give_a_result_or_a_clear_error(case):
 def _problem(case, sample, variant):
     """What is wrong with the result, or None; warnings that skfuse does not define are raised."""
     y, before = case.target(sample), sample.X.copy()
-    with documented_warnings_ignored():
+    with documented_warnings_ignored(*case.entry.warns):
         model = case.make(**variant).fit(sample.X, y)
         tables = [sample.X]
         if case.has("modalities"):

@@ -170,7 +170,7 @@ def test_text_is_for_gower():
     X["clinical__years"] = np.linspace(0, 20, 60)
     model = SNFClustering(3, metric={"clinical": "gower"}).fit(X)
     assert np.isfinite(model.predict_proba(X)).all()
-    with pytest.raises(ValueError, match="'clinical'.*'first'"):
+    with pytest.raises(ValueError, match=r"'clinical'.*'first'"):
         SNFClustering(3).fit(X)
 
 
