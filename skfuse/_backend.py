@@ -49,6 +49,9 @@ def largest_per_row(rows, n_kept, xp, first=0):
     here = device(rows)
     if xp.__name__.endswith("numpy"):
         threshold = np.partition(rows, n - n_kept, axis=1)[:, n - n_kept, None]
+        kept = rows >= threshold
+        if (np.count_nonzero(kept, axis=1) == n_kept).all():  # no ties at the border, as a rule
+            return kept
     else:
         threshold = xp.sort(rows, axis=1)[:, n - n_kept][:, None]
     above, tied = rows > threshold, rows == threshold

@@ -206,6 +206,19 @@ TABLE = {
         variants=({}, {"metric": "correlation", "n_clusters": 2}),
         warns=(ConvergenceWarning,),
     ),
+    "similarity.MetaClustering": Entry(
+        CLUSTERER,
+        {"modalities": MODALITIES, "n_solutions": 6, "random_state": 0},
+        checked={"n_solutions": 6},
+        search=({"n_solutions": 4}, {"n_neighbors": [10, (5, 20)], "n_clusters": [2, "nemo"]}),
+        variants=(
+            {},
+            {"variant": "half-diagonal"},
+            {"scheme": ("two-step", "concatenate"), "domains": {"imaging": ["mri", "pet"]}},
+            {"n_subsamples": 2, "feature_weights": "uniform"},
+        ),
+        without={"progress_is_reported": "a task per solution, none per modality; tested in test_meta"},
+    ),
     "similarity.ModalityNetwork": Entry(ARRAY_HELPER),
     "similarity.NEMO": Entry(
         CLUSTERER,

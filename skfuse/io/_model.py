@@ -45,6 +45,7 @@ TRUSTED_TYPES = (
     "sklearn.utils._bunch.Bunch",
     "skfuse._distances.SubjectMetric",
     "skfuse._mixed_features.MixedFeatures",
+    "skfuse.similarity._meta_solution.DrawnSNFClustering",
 )
 
 

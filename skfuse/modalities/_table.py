@@ -83,9 +83,10 @@ class Table:
     def present(self):
         """Who has which modality (n_subjects, n_modalities); columns may hold text."""
         if self._present is None:
-            self._present = np.empty((len(self), len(self.modalities)), dtype=bool)
+            present = np.empty((len(self), len(self.modalities)), dtype=bool)
             for position, name in enumerate(self.modalities):
-                self._present[:, position] = has_cells(self.native_block(name))
+                present[:, position] = has_cells(self.native_block(name))
+            self._present = present  # whole, also for another thread that looks
         return self._present
 
     def present_in(self, name):

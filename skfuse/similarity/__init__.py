@@ -10,11 +10,13 @@ from skfuse.similarity._fuse import fuse_affinities
 from skfuse.similarity._gmc import GMC
 from skfuse.similarity._gmc_network import AdaptiveNetwork
 from skfuse.similarity._gmc_solver import GMCResult, gmc
+from skfuse.similarity._meta import MetaClustering
+from skfuse.similarity._meta_tests import SearchTests
 from skfuse.similarity._nearest import Transitions, nearest_affinity, nearest_transitions
 from skfuse.similarity._nemo import NEMO
 from skfuse.similarity._nemo_graph import nemo_affinity
 from skfuse.similarity._network import ModalityNetwork
-from skfuse.similarity._null import StructureTest, agreement_test, network_modularity, structure_test
+from skfuse.similarity._null import StructureTest
 from skfuse.similarity._operator import FusedOperator
 from skfuse.similarity._snf import SNF
 
@@ -26,12 +28,13 @@ __all__ = [
     "AdaptiveNetwork",
     "FusedOperator",
     "GMCResult",
+    "MetaClustering",
     "ModalityNetwork",
     "SNFClassifier",
     "SNFClustering",
+    "SearchTests",
     "StructureTest",
     "Transitions",
-    "agreement_test",
     "anf_affinity",
     "anf_walk",
     "fuse_affinities",
@@ -41,6 +44,4 @@ __all__ = [
     "nearest_affinity",
     "nearest_transitions",
     "nemo_affinity",
-    "network_modularity",
-    "structure_test",
 ]

@@ -29,7 +29,7 @@ class AdaptiveNetwork(ModalityNetwork):
     >>> squares = network.fit(np.array([[0.0], [1.0], [2.0], [10.0], [11.0]]))
     >>> indices, weights = network.new_rows(np.array([[0.6]]))
     >>> indices, weights.round(2)
-    (array([[0, 1]]), array([[0.46, 0.54]]))
+    (array([[1, 0]]), array([[0.53, 0.47]]))
     """
 
     def __init__(self, metric="euclidean", *, n_neighbors=15):

@@ -35,6 +35,17 @@ class Transitions:
         Mean distance from the nearest others, in the unit of the distances.
     row_sums : ndarray of shape (n_subjects,)
         Total similarity of each subject to all, itself included.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfuse.similarity import nearest_transitions
+    >>> walk = nearest_transitions(np.array([[0.0], [1.0], [3.0], [9.0]]), n_neighbors=2)
+    >>> walk.to_csr().toarray().round(2)
+    array([[0.75, 0.25, 0.  , 0.  ],
+           [0.24, 0.76, 0.  , 0.  ],
+           [0.  , 0.08, 0.92, 0.  ],
+           [0.  , 0.  , 0.04, 0.96]])
     """
 
     indices: np.ndarray

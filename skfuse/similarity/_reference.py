@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skfuse.similarity._radii import N_COMMON, components, normal_scores, orthonormal, subject_radii
+from skfuse.similarity._radii import N_COMMON, components, orthonormal, subject_radii
 from skfuse.similarity._unimodal import flattest_unimodal
 
 #: Leading components whose margins are kept as near as one mode allows; later ones are close to Gaussian anyway.
@@ -34,9 +34,7 @@ class Reference:
         widths = [mask.shape[1] for mask in self.masks]
         blocks = np.split(table, np.cumsum(widths)[:-1], axis=1)
         for v, mask in enumerate(self.masks):
-            order = np.argsort(np.where(mask, np.inf, blocks[v]), axis=0)  # missing cells last, as in the sorted values
-            block = np.empty(mask.shape)
-            np.put_along_axis(block, order, self.sorted_values[v], axis=0)
+            block = blocks[v] * np.sqrt(mask.shape[1])
             block = block * self.radii[:, v, None] * self.scales[v] + self.centers[v]
             for column, values in self.tied[v].items():
                 seen = np.flatnonzero(~mask[:, column])
@@ -145,7 +143,7 @@ def fit_reference(blocks, *, generator):
     radii = subject_radii(standardized, generator)
     values = [z / radii[:, v, None] for v, z in enumerate(standardized)]
     # Equal total variance for each modality, so that a large one does not own the leading components.
-    table = _filled(np.hstack([normal_scores(z) / np.sqrt(z.shape[1]) for z in values]), masks, generator)
+    table = _filled(np.hstack([z / np.sqrt(z.shape[1]) for z in values]), masks, generator)
     mean = table.mean(axis=0)
     scores, lengths, directions = components(table - mean)
     kept = lengths > 1e-10 * max(lengths[0], np.finfo(float).tiny)
