@@ -1,4 +1,4 @@
-"""The command line: compare strategies on a cohort from files, fit a model, predict with it."""
+"""The command line: compare strategies on a cohort from files, find subtypes, fit a model, predict with it."""
 
 from typing import Annotated
 
@@ -8,6 +8,7 @@ from skfuse.cli._compare import compare
 from skfuse.cli._console import console
 from skfuse.cli._demo import demo
 from skfuse.cli._models import fit, predict
+from skfuse.cli._subtype import subtype
 
 app = typer.Typer(
     add_completion=False,
@@ -19,7 +20,7 @@ app = typer.Typer(
         "missing, 130 stopped with Ctrl-C."
     ),
 )
-for command in (compare, fit, predict, demo):
+for command in (compare, subtype, fit, predict, demo):
     app.command()(command)
 
 

@@ -86,7 +86,7 @@ def predict(
 def _table(predictions):
     """The first predictions, for a look."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    shown = [name for name in predictions if name.startswith(("probability", "prediction"))]
+    shown = [name for name in predictions if name.startswith(("probability", "prediction", "cluster", "membership"))]
     for name in ("subject", *shown, "modalities", "flags"):
         table.add_column(name, justify="right" if name in shown else "left")
     for subject, row in predictions.head(_SHOWN).iterrows():

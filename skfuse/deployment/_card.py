@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from skfuse.deployment._manifest import FEWEST
+from skfuse.evaluation.subtypes._arms import final
 
 NOT_MEASURED = "**Not measured.** No comparison was given when the model was saved."
 _TITLE = "# Model card: "
@@ -85,23 +86,38 @@ def model_card(model, file, performance=None):
     text : str
     """
     manifest = model.manifest
-    sections = {
-        "Intended use": _use(manifest),
-        "Model": _model(model),
-        "Training population": _population(manifest),
-        "Performance": _performance(performance, manifest),
-        "Missing modalities": _missing(model),
-        "Input": _input(model),
-        "Limits": _limits(manifest),
-        "Versions": [f"- {name} {version}" for name, version in manifest["versions"].items()],
-    }
+    if manifest["task"] == "clustering":
+        from skfuse.deployment import _cluster_card  # which takes parts from here
+
+        sections = _cluster_card.sections(model)
+    else:
+        sections = _sections(model, performance)
     lines = [_TITLE + file, "", f"**{manifest['use']}**"]
     for title, content in sections.items():
         lines += ["", f"## {title}", "", *content]
     return "\n".join(lines) + "\n"
 
 
-def _text(value):
+def _sections(model, performance):
+    manifest = model.manifest
+    return {
+        "Intended use": _use(manifest),
+        "Model": describe_model(model),
+        "Training population": describe_population(manifest),
+        "Performance": _performance(performance, manifest),
+        "Missing modalities": _missing(model),
+        "Input": describe_input(model),
+        "Limits": _limits(manifest),
+        "Versions": describe_versions(manifest),
+    }
+
+
+def describe_versions(manifest):
+    """The versions that made the model."""
+    return [f"- {name} {version}" for name, version in manifest["versions"].items()]
+
+
+def plain_text(value):
     """A name from a file, so that it cannot break the page."""
     return re.sub(r"([\\|`*_<>\[\]#])", r"\\\1", " ".join(str(value).split()))
 
@@ -109,11 +125,11 @@ def _text(value):
 def _use(manifest):
     target = manifest["target"]
     if "positive" in target:
-        what = f"the probability that {_text(target['name'])} is {_text(target['positive'])}"
+        what = f"the probability that {plain_text(target['name'])} is {plain_text(target['positive'])}"
     elif "classes" in target:
-        what = f"the probability of each class of {_text(target['name'])}"
+        what = f"the probability of each class of {plain_text(target['name'])}"
     else:
-        what = f"{_text(target['name'])}, in the unit of the training table"
+        what = f"{plain_text(target['name'])}, in the unit of the training table"
     return [
         f"It predicts {what}, for subjects like those below. For research: to repeat an analysis, and to be validated "
         "in another cohort before anything else.",
@@ -123,41 +139,44 @@ def _use(manifest):
     ]
 
 
-def _model(model):
+def describe_model(model):
+    """What the model is."""
     manifest = model.manifest
     lines = [
         f"- Strategy: {manifest['strategy']['name']}. {manifest['strategy']['description']}",
         f"- Made: {manifest['created']}, with `{manifest['created_with'].replace('`', ' ')}`",
         f"- SHA-256 of the file: {model.sha256 or 'not saved yet'} (shows damage; it is no signature)",
     ]
-    weights = getattr(model.estimator, "modality_weights_", None)
+    weights = getattr(final(model.estimator), "modality_weights_", None)
     if weights:
-        shares = ", ".join(f"{_text(name)} {share:.2f}" for name, share in weights.items())
+        shares = ", ".join(f"{plain_text(name)} {share:.2f}" for name, share in weights.items())
         lines.append(f"- Weights of the modalities (shares): {shares}")
     return lines
 
 
-def _population(manifest):
+def describe_population(manifest):
+    """Whom the model was trained on."""
     training = manifest["training"]
     n = training["n_subjects"]
-    lines = [f"- {n} rows of the cohort {_text(training['cohort'])}"]
+    lines = [f"- {n} rows of the cohort {plain_text(training['cohort'])}"]
     if training["n_groups"] is not None:
         lines.append(f"- {training['n_groups']} groups of rows that belong together")
     if "prevalence" in training:
-        lines.append(f"- Prevalence of {_text(manifest['target']['positive'])}: {training['prevalence']:.3f}")
+        lines.append(f"- Prevalence of {plain_text(manifest['target']['positive'])}: {training['prevalence']:.3f}")
     if "n_per_class" in training:
-        lines += ["- Classes: " + ", ".join(f"{_text(k)} {v}" for k, v in training["n_per_class"].items())]
+        word = "Clusters" if manifest["task"] == "clustering" else "Classes"
+        lines += [f"- {word}: " + ", ".join(f"{plain_text(k)} {v}" for k, v in training["n_per_class"].items())]
     if "mean" in training:
         lines.append(f"- Mean of the target {training['mean']:.4g}, standard deviation {training['sd']:.4g}")
     sites = training["sites"]
-    lines.append("- Sites: " + ("not known" if sites is None else f"{len(sites)}: {', '.join(map(_text, sites))}"))
+    lines.append("- Sites: " + ("not known" if sites is None else f"{len(sites)}: {', '.join(map(plain_text, sites))}"))
     lines += ["", "| Modality | Features | Have it |", "|---|---:|---:|"]
     lines += [
-        f"| {_text(name)} | {len(part['columns'])} | {part['n_present']} ({part['n_present'] / n:.0%}) |"
+        f"| {plain_text(name)} | {len(part['columns'])} | {part['n_present']} ({part['n_present'] / n:.0%}) |"
         for name, part in manifest["modalities"].items()
     ]
     lines += ["", "| Missing pattern: subjects have | Number |", "|---|---:|"]
-    lines += [f"| {_text(name)} | {count} |" for name, count in training["patterns"].items()]
+    lines += [f"| {plain_text(name)} | {count} |" for name, count in training["patterns"].items()]
     if training["rare"]:
         lines.append(f"| patterns of fewer than {FEWEST} subjects | {training['rare']} |")
     return lines
@@ -175,7 +194,7 @@ def _performance(performance, manifest):
         "| Score | Estimate | 95 % interval |",
         "|---|---:|---:|",
     ]
-    lines += [f"| {_text(r['score'])} | {r['estimate']:.3f} | {_interval(r)} |" for r in performance["summary"]]
+    lines += [f"| {plain_text(r['score'])} | {r['estimate']:.3f} | {_interval(r)} |" for r in performance["summary"]]
     gains = [r for r in performance.get("differences", []) if r["subjects"] == "all"]
     if gains:
         lines += [
@@ -184,7 +203,8 @@ def _performance(performance, manifest):
             "|---|---:|---:|---|",
         ]
         lines += [
-            f"| {_text(r['versus'])} | {r['gain']:+.3f} | {_interval(r)} | {r['verdict'] or 'none'} |" for r in gains
+            f"| {plain_text(r['versus'])} | {r['gain']:+.3f} | {_interval(r)} | {r['verdict'] or 'none'} |"
+            for r in gains
         ]
     for row in performance.get("calibration", []):
         lines += [
@@ -207,7 +227,7 @@ def _missing(model):
         else "The missing cells of a missing modality are handled as the strategy describes."
     )
     return [
-        f"It uses {', '.join(map(_text, model.modalities))}. {how} A subject who has none of them gets the prior "
+        f"It uses {', '.join(map(plain_text, model.modalities))}. {how} A subject who has none of them gets the prior "
         f"({_prior(model.manifest)}) and is flagged. A pattern that fewer than {FEWEST} training subjects had is "
         "flagged too: nothing shows that predictions hold for it.",
     ]
@@ -218,20 +238,21 @@ def _prior(manifest):
     if isinstance(prior, float):
         return f"{prior:.4g}"
     labels = manifest["target"]["classes"]
-    return ", ".join(f"{_text(label)} {share:.3f}" for label, share in zip(labels, prior, strict=True))
+    return ", ".join(f"{plain_text(label)} {share:.3f}" for label, share in zip(labels, prior, strict=True))
 
 
-def _input(model):
+def describe_input(model):
+    """What tables the model takes."""
     lines = [
         "One table per modality, or one wide table with columns `<modality>__<feature>`, in the units of training. "
         "Columns may be in another order; lacking ones count as missing, unknown ones are left out, both reported.",
     ]
     for name, part in model.coding.items():
-        coded = {feature: ", ".join(map(_text, levels)) for feature, levels in part["levels"].items()}
+        coded = {feature: ", ".join(map(plain_text, levels)) for feature, levels in part["levels"].items()}
         coded |= dict.fromkeys(part["boolean"], "true, false")
         if coded:
-            lines += ["", f"Categories of {_text(name)}:", ""]
-            lines += [f"- {_text(feature)}: {levels}" for feature, levels in coded.items()]
+            lines += ["", f"Categories of {plain_text(name)}:", ""]
+            lines += [f"- {plain_text(feature)}: {levels}" for feature, levels in coded.items()]
     return lines
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from skfuse.deployment._card import check_card, model_card, read_performance
+from skfuse.evaluation.subtypes._arms import final
 from skfuse.io._model import load_with_manifest, save_model, write_whole
 
 CARD = "MODEL_CARD.md"
@@ -55,7 +56,7 @@ class FittedModel:
     @property
     def modalities(self):
         """Names of the modalities that the estimator uses."""
-        known = getattr(self.estimator, "modalities_", None)
+        known = getattr(final(self.estimator), "modalities_", None)
         return [name for name in self.coding if known is None or name in known]
 
     def save(self, path, *, comparison=None):

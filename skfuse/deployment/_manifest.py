@@ -44,11 +44,25 @@ def make_manifest(cohort, estimator, strategy, description, created_with):
         "target": _target(cohort, estimator),
         "site": None if cohort.site is None else str(cohort.site.name or "site"),
         "prior": _prior(cohort, estimator),
-        "modalities": {
-            name: {**part, "n_present": int(present[name].sum()), "range": _ranges(cohort.X, name, part)}
-            for name, part in coding.items()
-        },
+        "modalities": describe_modalities(cohort.X, coding, present),
         "training": _training(cohort, present),
+    }
+
+
+def describe_modalities(X, coding, present):
+    """Return the columns of each modality with their coding, their ranges and how many subjects have it."""
+    return {
+        name: {**part, "n_present": int(present[name].sum()), "range": _ranges(X, name, part)}
+        for name, part in coding.items()
+    }
+
+
+def describe_patterns(present):
+    """Return how many subjects have each missing pattern, and how many have a rare one that is not described."""
+    counts = Counter(patterns(present))
+    return {
+        "patterns": {name: n for name, n in counts.most_common() if n >= FEWEST},
+        "rare": sum(n for n in counts.values() if n < FEWEST),
     }
 
 
@@ -96,13 +110,11 @@ def _prior(cohort, estimator):
 
 def _training(cohort, present):
     y = np.asarray(cohort.y)
-    counts = Counter(patterns(present))
     described = {
         "cohort": cohort.name,
         "n_subjects": len(y),
         "n_groups": None if cohort.groups is None else len(np.unique(np.asarray(cohort.groups))),
-        "patterns": {name: n for name, n in counts.most_common() if n >= FEWEST},
-        "rare": sum(n for n in counts.values() if n < FEWEST),
+        **describe_patterns(present),
         "sites": None if cohort.site is None else sorted({str(site) for site in cohort.site.dropna()}),
         "data_hash": hash_of_data(cohort.X, cohort.y, cohort.groups),
     }

@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 
 from skfuse.cohort import Cohort
+from skfuse.deployment._clusters import place
 from skfuse.deployment._fitted import FittedModel, load_fitted_model
 from skfuse.deployment._manifest import FEWEST, NOTHING, column_names, patterns, present_in
+from skfuse.evaluation.subtypes._arms import final
 from skfuse.io import read_modalities
 from skfuse.io._archive import versions
 from skfuse.io._log import number_of, shorten
 from skfuse.io._model import write_whole
+
+_INSTEAD = {False: "the prediction is the prior", True: "in no cluster, membership shows the shares in training"}
 
 
 @dataclass
@@ -25,8 +29,9 @@ class Predictions:
     ----------
     table : DataFrame
         A row per subject, ids as index. ``probability`` of the positive class, or ``probability_<class>`` and
-        ``prediction``, or, for a regression, ``prediction`` in the unit of the target. ``modalities``: those that had a
-        say. ``flags``: text, empty if there is nothing to say; its parts are in ``n_out_of_range`` (features outside
+        ``prediction``, or, for a regression, ``prediction`` in the unit of the target; for clusters ``cluster``,
+        counted from 1, and ``membership_1`` and so on. ``modalities``: those that had a say. ``flags``: text, empty if
+        there is nothing to say; its parts are in ``n_out_of_range`` (features outside
         the range of training), ``n_extreme`` (outside its 1 to 99 %), ``unseen_site`` (None where unknown),
         ``rare_pattern`` (fewer than 5 training subjects had this missing pattern) and ``no_modality`` (the prediction
         is the prior).
@@ -167,20 +172,24 @@ def predict_table(model, data, *, site=None, visit=None, drop=None):
             "Read its tables with read_modalities(path, like=model)."
         )
     present = present_in(data.X, model.coding)
-    table, used = _predictions(model, data.X, present)
+    table, used = _predictions(model, data.X, present, data.site)
     table["modalities"] = [" + ".join(name for name in used if used[name][i]) for i in range(len(table))]
     out_of_range = _flag(table, model, data, present)
     notes = _notes(data.log)
     return Predictions(table, _header(model, table), notes, out_of_range)
 
 
-def _predictions(model, X, present):
+def _predictions(model, X, present, site):
     """Return the predictions, and who is predicted from which modality."""
     import pandas as pd
 
     estimator, manifest = model.estimator, model.manifest
     own = {name: present[name] for name in model.modalities}
     nobody = ~np.any(list(own.values()), axis=0)
+    if manifest["task"] == "clustering":
+        table = place(model, X, site)
+        weights = getattr(final(estimator), "modality_weights_", {})
+        return table, {name: has & (weights.get(name, 1.0) > 0) for name, has in own.items()}
     if manifest["task"] == "regression":
         values = np.asarray(estimator.predict(X), dtype=np.float64)
         values[nobody] = manifest["prior"]
@@ -213,7 +222,7 @@ def _flag(table, model, data, present):
     for i, row in enumerate(table.itertuples()):
         says = []
         if row.no_modality:
-            says.append("no modality that the model uses: the prediction is the prior")
+            says.append(f"no modality that the model uses: {_INSTEAD[model.manifest['task'] == 'clustering']}")
         if row.n_out_of_range:
             says.append(
                 f"{number_of(row.n_out_of_range, 'feature')} outside the range of training: {shorten(names[i])}"
@@ -265,6 +274,8 @@ def _header(model, table):
     predicts = target["name"]
     if "positive" in target:
         predicts = f"probability of {target['name']} = {target['positive']}"
+    elif manifest["task"] == "clustering":
+        predicts = f"membership in {len(target['classes'])} clusters of the training cohort; no outcome and no risk"
     elif "classes" in target:
         predicts = f"probability of each class of {target['name']}"
     return {

@@ -9,6 +9,7 @@ import pandas as pd
 from skfuse.evaluation import checkpoint as store
 from skfuse.evaluation.result import Comparison
 from skfuse.evaluation.statistics import measured_coverage
+from skfuse.evaluation.strategies import FUSIONS
 from skfuse.evaluation.tables import calibration, decisions, differences, modalities, scores, sites, size, subgroups
 
 
@@ -44,7 +45,7 @@ def assemble(
     tables["net_benefit"] = decisions.net_benefits(held, about)
     tables["thresholds"] = decisions.thresholds(held, about, settings["prevalence"], notes)
     tables["modalities"] = modalities.modalities(held, list(blocks), headline, scoring)
-    fused = [strategy for strategy in about if about[strategy]["family"] in ("early", "late", "own")]
+    fused = [strategy for strategy in about if about[strategy]["family"] in FUSIONS]
     tables["missing_at_test"] = modalities.missing_at_test(held, fused, list(blocks), scoring)
     tables |= _site_tables(held, about, site, sites, at_sites, scoring, notes)
     told = [strategy for strategy in dict.fromkeys([headline, reference]) if strategy is not None]

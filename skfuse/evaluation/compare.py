@@ -14,7 +14,7 @@ from skfuse.evaluation.jobs import make_jobs, run_all
 from skfuse.evaluation.leaks import check_leaks
 from skfuse.evaluation.scores import SCORES
 from skfuse.evaluation.splits import default_splitter, outer_splits
-from skfuse.evaluation.strategies import REGISTRY, describe_strategy, make_strategies, on_modalities
+from skfuse.evaluation.strategies import FUSIONS, REGISTRY, describe_strategy, make_strategies, on_modalities
 from skfuse.evaluation.tables.differences import BASELINE
 from skfuse.modalities import present_modalities, resolve_modalities
 from skfuse.modalities._resolve import positions
@@ -356,7 +356,7 @@ def _headline(about, reference, wanted):
         if wanted == reference or about[wanted]["family"] in ("baseline", "single"):
             raise ValueError(f"`headline` {wanted!r} fuses nothing, or is the reference. Name a strategy that fuses.")
         return wanted
-    fusions = [name for name in about if about[name]["family"] in ("late", "early", "own") and name != reference]
+    fusions = [name for name in about if about[name]["family"] in FUSIONS and name != reference]
     return next((name for name in ("late-stack", "late-mean") if name in fusions), next(iter(fusions), None))
 
 

@@ -9,6 +9,7 @@ from sklearn.base import clone
 from skfuse.evaluation import checkpoint as store
 from skfuse.evaluation.fits import Job, run
 from skfuse.evaluation.splits import site_splits
+from skfuse.evaluation.strategies import FUSIONS
 from skfuse.evaluation.tables.modalities import without
 from skfuse.evaluation.tables.sites import why_not_scored
 from skfuse.modalities import resolve_modalities
@@ -21,7 +22,7 @@ def make_jobs(X, y, task, strategies, about, headline, splits, site, groups, blo
     jobs = {}
     for number, split in enumerate(splits):
         for name, estimator in strategies.items():
-            fused = about[name]["family"] in ("early", "late", "own")
+            fused = about[name]["family"] in FUSIONS
             jobs["split", name, number] = Job(
                 name,
                 estimator,

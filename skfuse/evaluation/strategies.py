@@ -10,8 +10,11 @@ from difflib import get_close_matches
 
 from skfuse.modalities import resolve_modalities
 
-#: Where a strategy stands: a floor, one modality, early fusion (one model on all columns) or late fusion.
-FAMILIES = ("baseline", "single", "early", "late")
+#: Where a strategy stands: a floor, one modality, early fusion (one model on all columns), a network or kernel of all
+#: modalities between them (intermediate), or late fusion.
+FAMILIES = ("baseline", "single", "early", "intermediate", "late")
+#: Those that use several modalities; ``"own"`` are estimators given by the user.
+FUSIONS = ("early", "intermediate", "late", "own")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Strategy:
     ----------
     name : str
         Short name, as in tables and on the command line.
-    family : {"baseline", "single", "early", "late"}
+    family : {"baseline", "single", "early", "intermediate", "late"}
         Where it stands.
     description : str
         One sentence for a reader of the report.
@@ -33,6 +36,9 @@ class Strategy:
         Constructor parameters, set before any data are seen.
     per_modality : bool
         Whether there is one such strategy for each modality, called ``name:<modality>``.
+    default : bool
+        Whether it is compared when the user names no strategies. Every further one costs time, and power after the
+        adjustment of p-values.
 
     Examples
     --------
@@ -48,6 +54,7 @@ class Strategy:
     regressor: str | None
     parameters: dict = field(default_factory=dict)
     per_modality: bool = False
+    default: bool = True
 
     def make(self, task, **parameters):
         """Make the unfitted estimator.
@@ -115,6 +122,14 @@ REGISTRY = {
             "skfuse.evaluation.boosting:boosted_regressor",
         ),
         Strategy(
+            "SNF",
+            "intermediate",
+            "Similarity network fusion; a ridge-penalized linear model of its coordinates.",
+            "skfuse.evaluation.networks:snf_classifier",
+            "skfuse.evaluation.networks:snf_regressor",
+            default=False,
+        ),
+        Strategy(
             "late-mean",
             "late",
             "A model per modality; the mean of the predictions of the modalities that a subject has.",
@@ -142,7 +157,8 @@ def make_strategies(X, *, task="classification", names="default"):
     task : {"classification", "regression"}
         What is predicted.
     names : "default" or sequence of str
-        Names in the registry; ``"single"`` stands for each modality, ``"single:mri"`` for one. ``"default"`` is all.
+        Names in the registry; ``"single"`` stands for each modality, ``"single:mri"`` for one. ``"default"`` is all
+        that are marked so, which leaves out ``"SNF"``.
 
     Returns
     -------
@@ -164,7 +180,7 @@ def make_strategies(X, *, task="classification", names="default"):
     columns = resolve_modalities(X)
     chosen = {}
     if isinstance(names, str):
-        names = REGISTRY if names == "default" else [names]
+        names = [name for name in REGISTRY if REGISTRY[name].default] if names == "default" else [names]
     for name in names:
         if not isinstance(name, str):
             raise TypeError(

@@ -21,6 +21,7 @@ FAMILIES = {
     "baseline": "No predictor",
     "single": "One modality",
     "early": "Early fusion",
+    "intermediate": "Networks or kernels",
     "late": "Late fusion",
     "own": "Given by the user",
 }

@@ -6,6 +6,8 @@ from scipy.sparse import csr_array, diags_array, issparse, vstack
 from scipy.sparse.linalg import LinearOperator
 from sklearn.utils import check_random_state
 
+from skfuse.similarity._pair_means import PairMeans, links_between
+
 _PANEL = 16  # columns that are multiplied at once; fixed, so that results do not depend on the number of threads
 _MANY = 30_000  # subjects above which fewer walks are followed exactly, to save time
 _MAX_WALKS, _MAX_WALKS_OF_MANY = 24, 12
@@ -24,10 +26,12 @@ class FusedOperator(LinearOperator):
     functions that the mean walk preserves, the constant and the images of both under :math:`S_v S_v^\top`. The network
     at the start is replaced by :math:`11^\top / n`, which the diffusion forgets.
 
-    Where modalities are missing, the means run over what a subject has: with :math:`g_i^{vw}` the root of the share of
-    *w* among the modalities other than *v* that subject *i* has (or 1 for *v* itself, if there is no other), the mean
-    is :math:`\sum_w g_i^{vw} g_j^{vw} P_{w,ij}`. The exact fusion divides by what a *pair* shares; a product of one
-    factor for each subject is the nearest rule that is still linear, and the same where nothing is missing.
+    Where modalities are missing, the means inside the recursion run over what a subject has: with :math:`g_i^{vw}` the
+    root of the share of *w* among the modalities other than *v* that subject *i* has (or 1 for *v* itself, if there is
+    no other), the mean is :math:`\sum_w g_i^{vw} g_j^{vw} P_{w,ij}`. The exact fusion divides by what a *pair* shares;
+    a product of one factor for each subject is the nearest rule that is still linear. The mean at the end is over what
+    a pair shares, up to 5 %, and pairs that share nothing get the mean of all others. Where nothing is missing, both
+    rules are those of the exact fusion.
 
     With one or two modalities nothing branches and all steps are exact. The operator is symmetric. After the last step
     :math:`W \leftarrow D^{-1} W` with the row sums D, then :math:`W \leftarrow (W + W^\top + I) / 2`.
@@ -95,7 +99,8 @@ class FusedOperator(LinearOperator):
         super().__init__(np.dtype(np.float64), self._walks[0].shape)
         self._back = [walk.T.tocsr() for walk in self._walks]
         self._weights = weights[used] / weights[used].sum()
-        self._links, self._ends = _links(self._weights, present)
+        self._links, self._shares = links_between(self._weights, present)
+        self._ends = PairMeans(self._weights, present)
         n_branches = max(sum(link is not None for link in row) for row in self._links)
         self.n_iter, self.alpha, self.n_jobs = n_iter, float(alpha), n_jobs
         depth = _depth(len(used), n_branches, self.shape[0]) if depth == "auto" else depth
@@ -103,6 +108,7 @@ class FusedOperator(LinearOperator):
         self._basis = self._smooth_functions(n_smooth, check_random_state(random_state))
         self._tails = self._tails_at(n_iter - self.depth)
         ones = np.ones((self.shape[0], 1))
+        self._ends.learn_filling(self._multiply_raw(ones)[:, 0])
         # Entries are not negative, and the identity and the start add alpha and 1: less is an error of the smooth part.
         self._scale = 1.0 / np.maximum(self._multiply_raw(ones)[:, 0], self.alpha + 1.0)
         self.row_sums = self._matmat(ones)[:, 0]
@@ -130,9 +136,9 @@ class FusedOperator(LinearOperator):
 
     def _multiply_panel(self, X):
         total = np.full(X.shape, X.mean(axis=0))
-        for v, end in enumerate(self._ends):
-            total += end * self._diffuse(v, 0, end * X)
-        return total
+        for v in range(len(self._walks)):
+            total += self._ends.narrowed(v, self._diffuse(v, 0, self._ends.widened(v, X)))
+        return total + self._ends.filling(X)
 
     def _diffuse(self, v, step, X):
         """The network of modality v, `step` steps before the last one, times X; without the part of the start."""
@@ -156,7 +162,7 @@ class FusedOperator(LinearOperator):
         Y = random_state.standard_normal((n, min(n_smooth, n)))
         Y[:, 0] = 1.0
         for _ in range(_SMOOTHING_STEPS):
-            Y = np.linalg.qr(sum(end**2 * (walk @ Y) for end, walk in zip(self._ends, self._walks, strict=True)))[0]
+            Y = np.linalg.qr(sum(share * (walk @ Y) for share, walk in zip(self._shares, self._walks, strict=True)))[0]
         Y = np.column_stack([Y, np.ones(n)])
         images = [walk @ (back @ Y) for walk, back in zip(self._walks, self._back, strict=True)]
         return _orthonormal(np.column_stack([Y, *images]))
@@ -226,8 +232,8 @@ class FusedOperator(LinearOperator):
         i = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr)) + start
         j = rows.indices
         entries = np.full(len(j), 1.0 / self.shape[0])
-        for v, (end, walk) in enumerate(zip(self._ends, self._walks, strict=True)):
-            weight = (end[i] * end[j]).ravel() if end.size > 1 else np.full(len(j), end.item() ** 2)
+        for v, walk in enumerate(self._walks):
+            weight = self._ends.weights_of_pairs(v, i, j)
             meetings = csr_array(walk[start : start + rows.shape[0]] @ self._back[v])
             entries += weight * self.alpha * np.asarray(meetings[i - start, j]).ravel() if self.n_iter > 1 else 0.0
             left = images[v] @ tails[v]
@@ -264,34 +270,6 @@ def _depth(n_modalities, n_branches, n_subjects):
         n_walks += n_modalities * n_branches**depth
         depth += 1
     return depth
-
-
-def _links(weights, present):
-    """Factors of the subjects for every step from one modality to another, and for the final mean.
-
-    Returns links[v][w], None where no walk goes from v to w, and ends[v]. Columns (n_subjects, 1), or one number for
-    all subjects where nothing is missing.
-    """
-    has = present[:1] if present.all() else present
-    n_modalities = len(weights)
-    shares = has * weights
-    ends = np.sqrt(_scaled(shares))
-    links = [[None] * n_modalities for _ in weights]
-    for v in range(n_modalities):
-        others = shares.copy()
-        others[:, v] = 0.0
-        alone = others.sum(axis=1) <= 1e-12 * weights[v]
-        others[alone] = 0.0
-        others[alone, v] = 1.0
-        factors = np.sqrt(_scaled(others))
-        for w in np.flatnonzero(factors.any(axis=0)):
-            links[v][w] = factors[:, [w]]
-    return links, [ends[:, [v]] for v in range(n_modalities)]
-
-
-def _scaled(shares):
-    sums = shares.sum(axis=1, keepdims=True)
-    return shares / np.where(sums > 0, sums, 1.0)  # who has none of these modalities keeps zeros
 
 
 def _means_of_others(links, matrices):

@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import is_classifier, is_regressor
 
 from skfuse.datasets import make_cohort
-from skfuse.evaluation import REGISTRY, make_strategies
+from skfuse.evaluation import REGISTRY, compare_strategies, make_strategies
 from skfuse.evaluation.strategies import FAMILIES
 from skfuse.modalities import NoModalityWarning
 
@@ -18,9 +18,22 @@ def X():
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_every_strategy_is_an_estimator_of_its_task(X, task):
     kind = is_classifier if task == "classification" else is_regressor
-    made = make_strategies(X, task=task)
+    made = make_strategies(X, task=task) | make_strategies(X, task=task, names=["SNF"])
     assert [name for name in made if name.startswith("single:")] == ["single:mri", "single:pet", "single:clinical"]
     assert all(kind(estimator) for estimator in made.values())
+
+
+def test_the_default_leaves_out_what_costs_more(X):
+    assert "SNF" not in make_strategies(X)
+
+
+def test_networks_are_a_strategy_like_any_other():
+    cohort = make_cohort(80, missing=0.3, random_state=0)
+    result = compare_strategies(cohort.X, cohort.y, strategies=["SNF", "late-mean"], n_splits=3, n_repeats=1)
+    assert result.strategies["SNF"]["family"] == "intermediate"
+    found = result.scores.query("strategy == 'SNF' and score == 'AUC'")["value"]
+    assert len(found) == 3
+    assert found.mean() > 0.5
 
 
 def test_families_are_known():

@@ -1,0 +1,122 @@
+"""The matrix-free solver beside the exact one, and the p-values of SNFClustering."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from skfuse.modalities import RowKernel
+from skfuse.similarity import SNF, SNFClassifier, SNFClustering
+
+
+def groups(n=400, *, seed=0, separation=1.0, missing=0.0, n_groups=4):
+    """Each of three modalities cannot tell two of the groups apart."""
+    rng = np.random.default_rng(seed)
+    group = rng.integers(n_groups, size=n)
+    blocks = {}
+    for merged, name in enumerate(("mri", "pet", "eeg")):
+        centers = separation * rng.normal(size=(n_groups, 12))
+        centers[merged % n_groups] = centers[(merged + 1) % n_groups]
+        values = centers[group] + rng.normal(size=(n, 12))
+        values[(rng.random(n) < missing) & (np.arange(n) % 3 != merged)] = np.nan  # everybody keeps one
+        blocks |= {f"{name}__{i}": column for i, column in enumerate(values.T)}
+    return pd.DataFrame(blocks), group
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_both_solvers_find_the_same_clusters(missing):
+    X, group = groups(missing=missing, separation=1.5)
+    exact = SNFClustering(4, solver="exact").fit(X)
+    free = SNFClustering(4, solver="matrix-free", random_state=0).fit(X)
+    truth = adjusted_rand_score(group, exact.labels_)
+    assert adjusted_rand_score(group, free.labels_) > truth - 0.05
+    assert adjusted_rand_score(exact.labels_, free.labels_) > (0.97 if missing == 0 else 0.6)
+    if missing == 0:  # where pairs share different modalities, the operator weighs them by subject
+        np.testing.assert_allclose(free.eigenvalues_[:3], exact.eigenvalues_[:3], atol=0.02)
+    new, _ = groups(60, missing=missing, separation=1.5)
+    assert adjusted_rand_score(exact.predict(new), free.predict(new)) > (0.97 if missing == 0 else 0.6)
+    assert not hasattr(free, "affinity_")
+
+
+@pytest.mark.parametrize("metric", ["cosine", "correlation", "sqeuclidean", "gower"])
+def test_metrics_of_the_matrix_free_solver_give_the_exact_neighborhoods(metric):
+    X, _ = groups(150)
+    exact = SNF(metric=metric, solver="exact").fit(X)
+    free = SNF(metric=metric, solver="matrix-free", random_state=0).fit(X)
+    for name, network in exact.networks_.items():
+        np.testing.assert_allclose(free.networks_[name].bandwidth_, network.bandwidth_, rtol=1e-5)
+        np.testing.assert_allclose(free.networks_[name].row_sums_, network.row_sums_, rtol=1e-4)
+    np.testing.assert_allclose(free.operator_.toarray(), exact.affinity_, atol=5e-3)
+
+
+def test_missing_cells_keep_the_solver_without_a_matrix():
+    X, group = groups(200)
+    X = X.mask(np.random.default_rng(0).random(X.shape) < 0.1)
+    free = SNFClustering(4, solver="matrix-free", random_state=0).fit(X)
+    assert adjusted_rand_score(group, free.labels_) > 0.9
+    with pytest.raises(ValueError, match="missing cells"):
+        SNFClustering(4, solver="matrix-free", neighbor_search="approximate").fit(X)
+
+
+def test_the_same_seed_gives_the_same_bits_whatever_the_threads():
+    X, _ = groups(300)
+    one, other = (SNF(solver="matrix-free", random_state=3, n_jobs=jobs).fit(X) for jobs in (1, 2))
+    np.testing.assert_array_equal(one.embedding_, other.embedding_)
+
+
+def test_labels_spread_over_the_operator():
+    X, group = groups(300)
+    y = np.where(np.arange(300) % 8 == 0, group, -1)
+    free = SNFClassifier(solver="matrix-free", random_state=0).fit(X, y)
+    exact = SNFClassifier().fit(X, y)
+    found = free.classes_[free.label_distributions_.argmax(axis=1)]
+    assert np.mean(found == exact.classes_[exact.label_distributions_.argmax(axis=1)]) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"variant": "half-diagonal"}, "add-identity"),
+        ({"metric": {"mri": "precomputed"}}, "solver='exact'"),
+        ({"n_null": 9}, "exact solver"),
+        ({"n_clusters": "stability"}, "solver='exact'"),
+    ],
+)
+def test_what_needs_the_matrix_says_so(params, words):
+    X, _ = groups(80)
+    if "metric" in params:
+        kernel = np.exp(-((X.iloc[:, :12].to_numpy()[:, None] - X.iloc[:, :12].to_numpy()) ** 2).mean(axis=2))
+        X = pd.concat([pd.DataFrame({"mri__row": range(80)}), X.iloc[:, 12:]], axis=1)
+        X = RowKernel(kernel).fit_transform(X)
+    with pytest.raises(ValueError, match=words):
+        SNFClustering(**{"n_clusters": 4, "solver": "matrix-free"} | params).fit(X)
+
+
+def test_p_values_of_structure_and_agreement():
+    X, _ = groups(90, separation=2.0)
+    model = SNFClustering(4, n_null=19, random_state=0).fit(X)
+    assert model.null_p_ == model.agreement_p_ == 0.05  # the smallest that 19 references allow
+    noise = pd.DataFrame(np.random.default_rng(0).normal(size=X.shape), columns=X.columns)
+    model = SNFClustering(4, n_null=19, random_state=0).fit(noise)
+    assert min(model.null_p_, model.agreement_p_) > 0.05
+    assert "No evidence of clusters" in model.structure_test_.sentence()
+
+
+def test_p_values_are_repeated_bit_for_bit_and_do_not_depend_on_threads():
+    X, _ = groups(60, missing=0.2, separation=0.4)
+    found = [
+        SNFClustering(3, n_null=9, random_state=4, n_jobs=jobs).fit(X).structure_test_.reference_statistics
+        for jobs in (None, None, 2)
+    ]
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_allclose(found[0], found[2], rtol=1e-9)
+
+
+def test_p_values_that_were_not_asked_for_say_how_to_get_them():
+    X, _ = groups(60)
+    model = SNFClustering(3).fit(X)
+    with pytest.raises(AttributeError, match="n_null"):
+        _ = model.null_p_
+    alone = SNFClustering(3, n_null=4, random_state=0).fit(X.iloc[:, :12])
+    with pytest.raises(AttributeError, match="nothing to agree with"):
+        _ = alone.agreement_p_
