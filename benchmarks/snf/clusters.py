@@ -48,6 +48,7 @@ def complete(X, y):
         "NEMO, 20 neighbors": NEMO(10, n_neighbors=20),
         "ANF": ANF(10),
         "GMC": GMC(10),
+        "GMC, as published (correlation)": GMC(10, metric="correlation"),
     }.items():
         found = model.fit(X).labels_
         figures[name] = {

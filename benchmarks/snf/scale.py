@@ -2,9 +2,10 @@
 
     python -m benchmarks.snf.scale [--sizes 20000 50000 100000]
 
-3 modalities × 100 float32 features, six groups of which each modality cannot tell two apart. End to end:
-standardized, neighbors, fusion, eigenvectors, k-means, labels. Every run is a fresh process with two threads; the peak includes Python
-and the data. Agreement with the exact solver at n = 4,000 on a clear and on a weakly separated design, and on mfeat.
+3 modalities × 100 float32 features, six groups of which each modality cannot tell two apart. End to end: standardized,
+neighbors, fusion, eigenvectors, k-means, labels. Every run is a fresh process with two threads; the peak includes
+Python and the data. Agreement with the exact solver at n = 4,000 on a clear and on a weakly separated design, and on
+mfeat.
 """
 
 import argparse

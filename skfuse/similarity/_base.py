@@ -197,8 +197,8 @@ class BaseNetworkFusion(BaseEstimator):
         Returns
         -------
         graph : networkx.Graph
-            A node per training subject, by position, with its name as attribute ``subject`` and, for clusterings, its
-            ``cluster``; edges have the attribute ``weight``.
+            A node per training subject, by position, for clusterings with its ``cluster``; edges have the attribute
+            ``weight``.
         """
         from skfuse.similarity._graph import as_graph
 

@@ -37,8 +37,6 @@ def as_graph(estimator, n_neighbors):
     else:
         graph = estimator.operator_.nearest_graph(n_neighbors)
     result = networkx.from_scipy_sparse_array(graph)
-    if hasattr(estimator, "subject_names_"):
-        networkx.set_node_attributes(result, dict(enumerate(map(str, estimator.subject_names_))), "subject")
     if hasattr(estimator, "labels_"):
         networkx.set_node_attributes(result, {i: int(label) for i, label in enumerate(estimator.labels_)}, "cluster")
     return result
