@@ -111,7 +111,7 @@ def test_the_model_places_subjects_of_training_and_new_ones(cohort, folder, done
     assert "no modality that the model uses: in no cluster" in subjects["n3"]["flags"]
     assert "site not in training" in subjects["n3"]["flags"]
     assert sum(subjects["n3"][name] for name in columns) == pytest.approx(1.0)
-    assert "membership_1" in found.output
+    assert "cluster" in found.output
 
 
 def test_the_card_says_that_the_file_holds_subjects(done):

@@ -38,10 +38,10 @@ class Display:
         display : Display
             Itself, with ``ax_`` and ``figure_``.
         """
+        import matplotlib.pyplot as plt  # before `style`, which would undo what a notebook sets on the first import
+
         with style():
             if ax is None:
-                import matplotlib.pyplot as plt
-
                 _, ax = plt.subplots(figsize=self.figsize(), layout="constrained")
             self._draw(ax)
         self.ax_ = ax

@@ -122,7 +122,7 @@ class NetworkClusterMixin(ClusterMixin):
 
         Returns
         -------
-        membership : ndarray of shape (n_subjects, n_clusters_)
+        membership : ndarray of shape (n_subjects, n_clusters)
             Rows sum to 1. Who has no modality gets the shares of the clusters among training subjects.
         """
         membership = self._membership(X)
@@ -138,7 +138,7 @@ class NetworkClusterMixin(ClusterMixin):
 
         Returns
         -------
-        membership : dict of str to ndarray of shape (n_subjects, n_clusters_)
+        membership : dict of str to ndarray of shape (n_subjects, n_clusters)
             NaN where the subject lacks the modality, or the modality was left out of the fit.
         """
         table = self._table(X)

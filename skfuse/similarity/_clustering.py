@@ -72,7 +72,7 @@ class SNFClustering(NetworkClusterMixin, BaseSNF):
     cluster_scores_ : dict of str to dict of int to float
         For every candidate: ``"eigengap"`` and ``"nemo"`` (the gap times the number of clusters), large is good;
         ``"rotation"``, small is good; ``"stability"``, the mean adjusted Rand index, large is good, if resampled.
-    cluster_shares_ : ndarray of shape (n_clusters_,)
+    cluster_shares_ : ndarray of shape (n_clusters,)
         Share of each cluster among the subjects who have a modality.
     structure_test_, agreement_test_ : StructureTest
         Behind ``null_p_`` and ``agreement_p_``, with a sentence for reports; only with `n_null`, the second only with

@@ -40,9 +40,10 @@ def fuse_affinities(
 
     Missing modalities: a subject diffuses only through the modalities it has, and a pair of subjects averages over the
     modalities that both have, inside the sum over :math:`w` and at the end. A pair that shares no other modality keeps
-    its own :math:`P_v` in the sum. A pair that shares none at all has its affinity in the fused network passed on by
-    neighbors, :math:`\tfrac12 (A W + W A^\top)` with *A* the `n_neighbors` strongest entries of each row of *W*, rows
-    summing to 1. The first rule is that of [2]_ and [3]_ for partial networks, without their rescaling.
+    its own :math:`P_v` in the sum. A pair that shares none at all gets what neighbors pass on: the mean of
+    :math:`W_{lj}` over the `n_neighbors` strongest neighbors *l* of *i* that share a modality with *j*, weighted by
+    affinity, averaged over both directions. The first rule is that of [2]_ and [3]_ for partial networks, without their
+    rescaling.
 
     Parameters
     ----------
@@ -292,16 +293,29 @@ def half_diagonal(P, xp=np):
 
 
 def _fill_strangers(fused, present, n_neighbors, xp):
-    """Give pairs that share no modality the affinity that their nearest subjects pass on."""
-    strangers = ~(present.astype(np.int32) @ present.T.astype(np.int32)).astype(bool)
-    strangers &= present.any(axis=1)[:, None] & present.any(axis=1)
+    """Give pairs that share no modality the affinity that their nearest subjects pass on.
+
+    The mean over the neighbors of one subject who share a modality with the other; over both directions; the mean of
+    all known pairs where there is no such neighbor.
+    """
+    known = (present.astype(np.int32) @ present.T.astype(np.int32)).astype(bool)
+    somebody = present.any(axis=1)
+    strangers = ~known & somebody[:, None] & somebody
     if not strangers.any():
         return fused
-    here = device(fused)
-    if xp.__name__.endswith("numpy"):
-        passed = as_csr(*sparse_transition(fused, present.any(axis=1), n_neighbors)) @ fused
-        _symmetrize(passed)
-        fused[strangers] = passed[strangers]
-        return fused
-    passed = _dense_transition(fused, present.any(axis=1), n_neighbors, xp) @ fused
-    return xp.where(xp.asarray(strangers, device=here), (passed + passed.T) / 2, fused)
+    if not xp.__name__.endswith("numpy"):
+        here = device(fused)
+        S = _dense_transition(fused, somebody, n_neighbors, xp)
+        weight = S @ xp.asarray(known, dtype=fused.dtype, device=here)
+        passed = _passed_on(S @ fused, weight, fused, known, xp)
+        return xp.where(xp.asarray(strangers, device=here), passed, fused)
+    S = as_csr(*sparse_transition(fused, somebody, n_neighbors))
+    passed = _passed_on(S @ fused, S @ known.astype(np.float64), fused, known, np)
+    fused[strangers] = passed[strangers]
+    return fused
+
+
+def _passed_on(sums, weight, fused, known, xp):
+    usual = xp.sum(fused) / int(known.sum())
+    means = xp.where(weight > 0, sums / xp.where(weight > 0, weight, xp.ones_like(weight)), usual)
+    return (means + means.T) / 2

@@ -50,7 +50,7 @@ class GMC(NetworkClusterMixin, BaseNetworkFusion):
         From 0, the largest cluster first; -1 for who has no modality.
     n_clusters_ : int
         Number of clusters.
-    cluster_shares_ : ndarray of shape (n_clusters_,)
+    cluster_shares_ : ndarray of shape (n_clusters,)
         Share of each cluster among the subjects who have a modality.
     affinity_ : ndarray of shape (n_subjects, n_subjects)
         The learned graph, made symmetric.
@@ -58,7 +58,7 @@ class GMC(NetworkClusterMixin, BaseNetworkFusion):
         Eigenvectors of its Laplacian; NaN for who has no modality.
     modality_weights_ : dict of str to float
         Learned; they sum to 1.
-    objective_ : ndarray of shape (n_iter_,)
+    objective_ : ndarray of shape (n_iter,)
         Distance of the graphs of the modalities from the learned one, after each iteration.
     n_iter_ : int
         Iterations made.

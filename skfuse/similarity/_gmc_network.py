@@ -62,9 +62,9 @@ class AdaptiveNetwork(ModalityNetwork):
 
         Returns
         -------
-        indices : ndarray of shape (n_new, n_neighbors_)
+        indices : ndarray of shape (n_new, n_neighbors)
             Training subjects.
-        weights : ndarray of shape (n_new, n_neighbors_)
+        weights : ndarray of shape (n_new, n_neighbors)
             Rows sum to 1.
         """
         squares = self._new_distances(self.subject_metric_.encode(block))

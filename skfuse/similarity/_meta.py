@@ -120,20 +120,20 @@ class MetaClustering(SearchResultsMixin, CallbackSupportMixin, ClusterMixin, Bas
         Silhouette of each number of meta clusters that was looked at.
     typicality_ : ndarray of shape (n_solutions,)
         Mean adjusted Rand index of a solution with the others of its meta cluster.
-    representatives_ : ndarray of shape (n_meta_clusters_,)
+    representatives_ : ndarray of shape (n_meta_clusters,)
         Most typical solution of each meta cluster, among those that cluster the most subjects.
     estimators_ : list of SNFClustering
         The representatives, fitted. Each holds its fused network, subjects by subjects.
-    stability_ : dict of str to ndarray of shape (n_meta_clusters_,)
+    stability_ : dict of str to ndarray of shape (n_meta_clusters,)
         Of each representative, if subsampled: mean adjusted Rand index of the clusters of a subsample ``"to_whole"``,
         and ``"pairwise"`` between subsamples.
-    subsample_labels_ : ndarray of shape (n_meta_clusters_, n_subsamples, n_subjects)
+    subsample_labels_ : ndarray of shape (n_meta_clusters, n_subsamples, n_subjects)
         Labels in each subsample, -1 for who is not in it; if subsampled.
     labels_ : ndarray of shape (n_subjects,)
         Labels of the first representative; -1 for who has none of its modalities.
     n_clusters_ : int
         With them.
-    cluster_shares_ : ndarray of shape (n_clusters_,)
+    cluster_shares_ : ndarray of shape (n_clusters,)
         Share of each cluster among the subjects whom the first representative clusters.
     modality_weights_ : dict of str to float
         Of the first representative.

@@ -149,7 +149,7 @@ class SearchResultsMixin:
 
         Returns
         -------
-        membership : ndarray of shape (n_subjects, n_clusters_)
+        membership : ndarray of shape (n_subjects, n_clusters)
             As in :meth:`SNFClustering.predict_proba`.
         """
         return self._first().predict_proba(X)
@@ -164,7 +164,7 @@ class SearchResultsMixin:
 
         Returns
         -------
-        membership : dict of str to ndarray of shape (n_subjects, n_clusters_)
+        membership : dict of str to ndarray of shape (n_subjects, n_clusters)
             NaN where the subject lacks the modality.
         """
         return self._first().predict_proba_by_modality(X)

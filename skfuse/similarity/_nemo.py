@@ -46,7 +46,7 @@ class NEMO(BaseAverageClustering):
         Number of clusters.
     cluster_scores_ : dict of str to dict of int to float
         As in :class:`SNFClustering`.
-    cluster_shares_ : ndarray of shape (n_clusters_,)
+    cluster_shares_ : ndarray of shape (n_clusters,)
         Share of each cluster among the subjects who have a modality.
     affinity_ : ndarray of shape (n_subjects, n_subjects)
         The fused network; rows of who has no modality are 0.

@@ -149,9 +149,9 @@ class ModalityNetwork:
 
         Returns
         -------
-        indices : ndarray of shape (n_new, n_neighbors_)
+        indices : ndarray of shape (n_new, n_neighbors)
             Training subjects.
-        weights : ndarray of shape (n_new, n_neighbors_)
+        weights : ndarray of shape (n_new, n_neighbors)
             Rows sum to 1.
         """
         n_new = len(block)

@@ -72,10 +72,10 @@ class SNF(TransformerMixin, BaseSNF):
         The fused network (exact solver); rows of who has no modality are 0.
     operator_ : FusedOperator
         The fused network as a linear operator (matrix-free solver).
-    embedding_ : ndarray of shape (n_subjects, n_components_)
+    embedding_ : ndarray of shape (n_subjects, n_components)
         Leading eigenvectors of the random walk on the fused network, the constant one left out; mean 0 and variance 1
         under the degrees. NaN for who has no modality.
-    eigenvalues_ : ndarray of shape (n_components_,)
+    eigenvalues_ : ndarray of shape (n_components,)
         With them.
     modality_weights_ : dict of str to float
         They sum to 1.
