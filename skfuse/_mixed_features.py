@@ -46,7 +46,7 @@ class MixedFeatures:
                 self.expected_[place] = _chance_to_differ(column)
                 continue
             values = np.asarray(column, dtype=np.float64)
-            values = np.sort(values[~np.isnan(values)])
+            values = np.sort(values[np.isfinite(values)])
             if len(values):
                 lows[place], highs[place] = values[0], values[-1]
             if highs[place] > lows[place]:
@@ -75,6 +75,12 @@ class MixedFeatures:
                 points[:, place] = [np.nan if key is None else codes.get(key, -1.0) for key in keys]
                 continue
             values = np.asarray(column, dtype=np.float64)
+            if np.isinf(values).any():
+                raise ValueError(
+                    f"Feature {place} of a block holds an infinite value. Replace it by NaN if the value is missing, or "
+                    f"correct "
+                    "it."
+                )
             if self.range_[place] > 0:
                 points[:, place] = np.clip((values - self.low_[place]) / self.range_[place], 0.0, 1.0)
             else:

@@ -45,7 +45,9 @@ TRUSTED_TYPES = (
     "sklearn.utils._bunch.Bunch",
     "skfuse._distances.SubjectMetric",
     "skfuse._mixed_features.MixedFeatures",
+    "scipy.sparse._csr.csr_array",
     "skfuse.similarity._meta_solution.DrawnSNFClustering",
+    "skfuse.similarity._pair_means.PairMeans",
 )
 
 

@@ -68,7 +68,7 @@ def local_affinity(distances, *, n_neighbors=20, mu=0.5):
             f"n_neighbors={n_neighbors} needs at least {n_neighbors + 1} subjects, got {n}. Take at most {n - 1} "
             f"neighbors."
         )
-    if mu <= 0:
+    if not 0 < mu < np.inf:
         raise ValueError(f"`mu` must be positive, got {mu}.")
     bandwidth = mean_of_nearest(distances, n_neighbors, xp, skip_self=True)
     return gaussian(distances, bandwidth, bandwidth, mu, xp)

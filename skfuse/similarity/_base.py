@@ -11,6 +11,8 @@ from skfuse._validation import Interval
 from skfuse.modalities import SkippedModalityWarning, validate_table
 from skfuse.similarity._network import ModalityNetwork, check_metric
 
+_FITTED = ("_members", "_kept", "_kept_labels", "_votes")
+
 
 class BaseNetworkFusion(BaseEstimator):
     """Learn one network per modality and fuse them; subclasses say how."""
@@ -32,6 +34,8 @@ class BaseNetworkFusion(BaseEstimator):
 
     def _read(self, X):
         """Check the table; note the modalities that can be used and the subjects who have one of them."""
+        for name in [name for name in vars(self) if name.endswith("_") or name in _FITTED]:
+            delattr(self, name)  # of an earlier fit, which another solver or `n_null` may not replace
         table = validate_table(self, X, reset=True, fusion=self._fusion)
         self.skipped_modalities_ = {
             name: "no subject has it" if not count else f"too few subjects have it ({count})"
@@ -54,8 +58,8 @@ class BaseNetworkFusion(BaseEstimator):
             )
         present = np.column_stack([table.present_in(name) for name in names])
         self._check_missing(present, names)
-        kept = np.flatnonzero(present.any(axis=1))
-        return table, names, kept, present[kept]
+        self.n_subjects_, self._kept = len(table), np.flatnonzero(present.any(axis=1))
+        return table, names, self._kept, present[self._kept]
 
     def _check_missing(self, present, names):
         """Refuse missing modalities where the user asked for that."""
@@ -87,7 +91,12 @@ class BaseNetworkFusion(BaseEstimator):
             raise ValueError(
                 f"`{parameter}` has entries for {unknown}, but the modalities of X are {list(self.modalities_)}."
             )
-        return value.get(name, default)
+        found = value.get(name, default)
+        if parameter == "n_neighbors" and found is not None and not (isinstance(found, Integral) and found >= 1):
+            raise ValueError(f"`n_neighbors` of modality {name!r} must be a whole number of at least 1, got {found!r}.")
+        if parameter == "mu" and not (isinstance(found, Real) and found > 0):
+            raise ValueError(f"`mu` of modality {name!r} must be a positive number, got {found!r}.")
+        return found
 
     def _block(self, table, name, rows=None):
         """Values of one modality for some subjects: floats, or columns as they are where the metric takes text."""

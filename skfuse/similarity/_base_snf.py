@@ -36,7 +36,6 @@ class BaseSNF(BaseNetworkFusion):
         and coordinates (n_kept, n_components).
         """
         table, names, kept, present = self._read(X)
-        self.n_subjects_ = len(table)
         if self._solver_for(len(kept)) == "exact":
             return table, kept, *self._fit_exact(table, names, kept, present, n_components)
         return table, kept, *self._fit_matrix_free(table, names, kept, present, n_components)
@@ -74,6 +73,10 @@ class BaseSNF(BaseNetworkFusion):
         weights = self._weights(
             names, lambda: [as_csr(*S, np.flatnonzero(has)) for S, has in zip(transitions, present.T, strict=True)]
         )
+        if (weights == 0).any():  # as if it were not there
+            used = np.flatnonzero(weights)
+            networks, transitions = [networks[v] for v in used], [transitions[v] for v in used]
+            present, weights = present[:, used], weights[used]
         fused, self.n_iter_ = self._fuse(networks, transitions, present, weights)
         n_neighbors = min(max(self.n_neighbors_.values()), n)
         fused = finish(fused, present, n_neighbors, self.variant)

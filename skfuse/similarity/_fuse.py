@@ -115,7 +115,12 @@ def fuse_affinities(
     is_numpy = xp.__name__.endswith("numpy")
     n = affinities[0].shape[0]
     present = _check_present(present, n, len(affinities))
+    if not 0 <= alpha < np.inf or n_iter < 1:
+        raise ValueError(f"`alpha` must be finite and not negative and `n_iter` at least 1, got {alpha} and {n_iter}.")
     weights = check_weights(modality_weights, len(affinities))
+    if (weights == 0).any():  # as if it were not there
+        affinities = [affinity for affinity, weight in zip(affinities, weights, strict=True) if weight > 0]
+        present, weights = present[:, weights > 0], weights[weights > 0]
     networks, transitions = [], []
     for position, affinity in enumerate(affinities):
         P = initial_network(affinity, present[:, position], xp, overwrite=overwrite_affinities, position=position)
@@ -169,7 +174,9 @@ def check_weights(weights, n_modalities):
 
 
 def _check_neighbors(n_neighbors, n_present, position):
-    if not 1 <= n_neighbors <= n_present:
+    if n_neighbors < 1:
+        raise ValueError(f"`n_neighbors` must be at least 1, got {n_neighbors}.")
+    if n_neighbors > n_present:
         raise ValueError(
             f"n_neighbors={n_neighbors} is more than the {n_present} subjects who have modality {position}. Take at "
             f"most "

@@ -35,7 +35,9 @@ def as_graph(estimator, n_neighbors):
     if hasattr(estimator, "affinity_"):
         graph = strongest_edges(estimator.affinity_, n_neighbors)
     else:
-        graph = estimator.operator_.nearest_graph(n_neighbors)
+        found = estimator.operator_.nearest_graph(n_neighbors).tocoo()
+        n, kept = estimator.n_subjects_, estimator._kept
+        graph = sparse.csr_array((found.data, (kept[found.row], kept[found.col])), shape=(n, n))
     result = networkx.from_scipy_sparse_array(graph)
     if hasattr(estimator, "labels_"):
         networkx.set_node_attributes(result, {i: int(label) for i, label in enumerate(estimator.labels_)}, "cluster")

@@ -76,6 +76,21 @@ class SearchResultsMixin:
             self.label_matrix_, variables, n_permutations=n_permutations, strata=strata, random_state=random_state
         )
 
+    def to_networkx(self, *, n_neighbors=10):
+        """The network of the first representative as a graph.
+
+        Parameters
+        ----------
+        n_neighbors : int, default=10
+            As in :meth:`SNFClustering.to_networkx`.
+
+        Returns
+        -------
+        graph : networkx.Graph
+            As there.
+        """
+        return self.estimators_[0].to_networkx(n_neighbors=n_neighbors)
+
     def to_frame(self, tests=None):
         """Return the ranked table of solutions as a pandas DataFrame.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-_TOLERANCE = 0.05  # of the weights of pairs, in the Frobenius norm over all pairs of subjects
+_TOLERANCE = 0.05  # largest error of the weight of any pair, rare patterns included, relative to the largest weight
 
 
 def links_between(weights, present):
@@ -62,7 +62,7 @@ class PairMeans:
         for v, weight in enumerate(weights):
             has = np.outer(patterns[:, v], patterns[:, v])
             means = np.divide(weight, shared, out=np.zeros_like(shared), where=has & (shared > 0))
-            factors, signs = _leading_factors(means, counts)
+            factors, signs = _leading_factors(means)
             self._factors.append(factors[self._pattern] if len(patterns) > 1 else factors)
             self._signs.append(signs)
         self._strangers = (shared <= 0).astype(np.float64)
@@ -101,12 +101,15 @@ class PairMeans:
         return self._value * (self._strangers @ sums)[self._pattern]
 
 
-def _leading_factors(means, counts):
+def _leading_factors(means):
     """Columns u_r (n_patterns, n_factors) and signs s_r with means = sum of s_r u_r u_r^T, up to the tolerance."""
-    root = np.sqrt(counts)
-    values, vectors = np.linalg.eigh(root[:, None] * means * root)
+    values, vectors = np.linalg.eigh(means)
     order = np.argsort(-np.abs(values))
-    left = np.sqrt(np.maximum(np.sum(values**2) - np.cumsum(values[order] ** 2), 0.0))
-    n_kept = int(np.argmax(left <= _TOLERANCE * np.linalg.norm(values))) + 1
+    left, n_kept = means.copy(), 0
+    for place in order:
+        left -= values[place] * np.outer(vectors[:, place], vectors[:, place])
+        n_kept += 1
+        if np.abs(left).max() <= _TOLERANCE * means.max():
+            break
     kept = order[:n_kept]
-    return vectors[:, kept] * np.sqrt(np.abs(values[kept])) / root[:, None], np.sign(values[kept])
+    return vectors[:, kept] * np.sqrt(np.abs(values[kept])), np.sign(values[kept])

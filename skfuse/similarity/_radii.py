@@ -52,13 +52,13 @@ def subject_radii(blocks, generator):
 
 
 def _predicted(blocks, generator):
-    """Best linear prediction of the log radii (n_subjects, n_modalities), 0 where they vary no more than by chance."""
+    """Predicted log radii (n_subjects, n_modalities), 0 where they vary no more than by chance."""
     n, m = len(blocks[0]), len(blocks)
     logs, error = np.full((n, m), np.nan), np.empty(m)
     for v, block in enumerate(blocks):
         rows = ~np.isnan(block).all(axis=1)
-        logs[rows, v], divided = _log_radius(block[rows])
-        error[v] = _variance_of_equal_radii(divided, generator)
+        logs[rows, v] = _log_radius(block[rows])
+        error[v] = _variance_of_equal_radii(block[rows], generator)
     count = (~np.isnan(logs)).sum(axis=0)
     # Less than two standard errors is no excess. The variance of n log chi-squared variables varies by about 3 / n.
     total = np.mean(np.nanvar(logs, axis=0) - error)
@@ -77,11 +77,12 @@ def _predicted(blocks, generator):
             rows = (seen == pattern).all(axis=1)
             inner = covariance[np.ix_(pattern, pattern)] + np.diag(error[pattern])
             predicted[rows] = logs[np.ix_(rows, pattern)] @ np.linalg.solve(inner, covariance[pattern])
-    return predicted
+    # Predictions vary less than what they predict; a cloud drawn with them needs the whole variance.
+    return predicted * np.sqrt((shared + own) / np.maximum(np.var(predicted, axis=0), np.finfo(float).tiny))
 
 
 def _log_radius(block, rounds=3):
-    """Log radius of each subject who has a modality, and the block divided by the radii, zero in missing cells.
+    """Log radius of each subject who has a modality.
 
     The leading components are those of the data divided by the radii, so that far subjects do not own them.
     """
@@ -95,7 +96,7 @@ def _log_radius(block, rounds=3):
         left = np.where(seen, filled - (filled @ directions.T) @ directions, 0.0)
         radius = _positive_root((left**2).sum(axis=1, keepdims=True) / share)
     logs = np.log(radius[:, 0])
-    return logs - logs.mean(), filled / radius
+    return logs - logs.mean()
 
 
 def _positive_root(squares):
@@ -103,13 +104,16 @@ def _positive_root(squares):
     return np.sqrt(np.maximum(squares, max(1e-4 * np.median(squares), np.finfo(float).tiny)))
 
 
-def _variance_of_equal_radii(divided, generator, n_draws=3):
-    """Variance of the log radii that Gaussian data of this covariance show, by random rotation."""
-    scores, lengths, directions = components(divided - divided.mean(axis=0))
+def _variance_of_equal_radii(block, generator, n_draws=3):
+    """Variance of the log radii that Gaussian data of this covariance, with these cells missing, show by rotation."""
+    missing = np.isnan(block)
+    filled = np.where(missing, 0.0, block)
+    scores, lengths, directions = components(filled - filled.mean(axis=0))
     variances = []
     for _ in range(n_draws):
         rotated = (orthonormal(generator.normal(size=scores.shape)) * lengths) @ directions
-        variances.append(np.var(_log_radius(rotated)[0]))
+        rotated[missing] = np.nan
+        variances.append(np.var(_log_radius(rotated)))
     return np.mean(variances)
 
 

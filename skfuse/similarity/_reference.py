@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import eigh
 
-from skfuse.similarity._radii import N_COMMON, components, orthonormal, subject_radii
+from skfuse.similarity._radii import N_COMMON, components, normal_scores, orthonormal, subject_radii
 from skfuse.similarity._unimodal import flattest_unimodal
 
 #: Leading components whose margins are kept as near as one mode allows; later ones are close to Gaussian anyway.
@@ -21,7 +22,7 @@ class Reference:
     centers: list
     scales: list
     radii: np.ndarray
-    sorted_values: list
+    heavy: list
     mean: np.ndarray
     lengths: np.ndarray
     directions: np.ndarray
@@ -30,11 +31,15 @@ class Reference:
 
     def draw(self, generator):
         """Draw one cohort: list of (n_subjects, n_features) arrays, NaN where the data have NaN."""
-        table = self.draw_normal_scores(generator)
+        table = self.draw_scores(generator)
         widths = [mask.shape[1] for mask in self.masks]
         blocks = np.split(table, np.cumsum(widths)[:-1], axis=1)
         for v, mask in enumerate(self.masks):
-            block = blocks[v] * np.sqrt(mask.shape[1])
+            block, heavy, values = blocks[v] * np.sqrt(mask.shape[1]), *self.heavy[v]
+            order = np.argsort(np.where(mask, np.inf, block)[:, heavy], axis=0)  # missing cells last, as in the values
+            by_rank = np.empty(values.shape)
+            np.put_along_axis(by_rank, order, values, axis=0)
+            block[:, heavy] = by_rank
             block = block * self.radii[:, v, None] * self.scales[v] + self.centers[v]
             for column, values in self.tied[v].items():
                 seen = np.flatnonzero(~mask[:, column])
@@ -43,8 +48,8 @@ class Reference:
             blocks[v] = block
         return blocks
 
-    def draw_normal_scores(self, generator):
-        """Draw a complete table of normal scores (n_subjects, n_features of all modalities)."""
+    def draw_scores(self, generator):
+        """Draw a complete table (n_subjects, n_features of all modalities), heavy-tailed features as normal scores."""
         return (self._scores(generator) * self.lengths) @ self.directions + self.mean
 
     def _scores(self, generator):
@@ -88,24 +93,24 @@ def draw_reference(blocks, *, generator):
 def fit_reference(blocks, *, generator):
     r"""Learn a single cloud from the data: everything about them but clusters.
 
-    The standardized values of a subject in a modality are its radius times values whose normal scores, all modalities
-    side by side, are :math:`U D V^\top` with orthonormal *U* of zero mean. A reference cohort keeps the radii, *D*, *V*
-    and the values of each feature, and draws *U* anew, uniformly from all such matrices. For Gaussian scores this is a
-    rotation test [1]_: every *U* is equally likely, given mean and covariance, so that the p-value of any statistic is
-    exact, however many more features than subjects there are. SigClust [2]_ estimates the covariance and draws from it.
+    The standardized values of a subject in a modality are its radius times the rest, and the rest, all modalities side
+    by side, is :math:`U D V^\top` with orthonormal *U* of zero mean. A reference cohort keeps the radii, *D* and *V*
+    and draws *U* anew, uniformly from all such matrices. With all radii 1 and Gaussian values this is a rotation test
+    [1]_: every *U* is equally likely, given mean and covariance, so that the p-value of any statistic is exact, however
+    many more features than subjects there are. SigClust [2]_ estimates the covariance and draws from it instead.
 
     Three things widen the null hypothesis from a Gaussian to a cloud, and make exactness a matter of measurement.
-    Values are handed out by rank, so that each feature keeps its margin (a Gaussian copula). Radii, from what the
-    leading components leave over, shrunk by their sampling variance and pooled over modalities, stand for subjects who
-    are far in many features at once. And the ten leading scores have the margins of the data, but with one mode: the
-    unimodal distribution nearest to the sample, as in the dip test [3]_, leveled as far as the sampling error allows if
-    it is flatter than a Gaussian. A continuum, flat or skewed or with a heavy tail, is then a single cloud, and not a
-    cluster. A continuum that bends so that it takes several components (stages) is flagged.
+    Radii, from what the leading components leave over, shrunk by their sampling variance and pooled over modalities,
+    stand for subjects who are far in many features at once. Features whose tails are still heavier than Gaussian enter
+    as normal scores and get their values back by rank (a Gaussian copula). And the ten leading scores have the margins
+    of the data, but with one mode: the unimodal distribution nearest to the sample, as in the dip test [3]_, leveled as
+    far as the sampling error allows if it is flatter than a Gaussian. A continuum, flat or skewed or with a heavy tail,
+    is then a single cloud, and not a cluster. A continuum that bends so that it takes several components (stages) is
+    flagged.
 
     Missing cells are filled once, by regularized principal components [4]_ and the residual of a random other subject,
-    and are emptied again in each cohort. In a column with ties (items of a scale, counts, codes 0 and 1) the values are
-    handed out last, after the radii. Clusters that show in a single feature only, as two humps of its margin, are in
-    the reference too: the test does not see them.
+    and are emptied again in each cohort. In a column with ties (items of a scale, counts, codes 0 and 1) the values of
+    the data are handed out by rank, last of all: clusters that show only in the margin of such a column are not seen.
 
     Parameters
     ----------
@@ -143,7 +148,11 @@ def fit_reference(blocks, *, generator):
     radii = subject_radii(standardized, generator)
     values = [z / radii[:, v, None] for v, z in enumerate(standardized)]
     # Equal total variance for each modality, so that a large one does not own the leading components.
-    table = _filled(np.hstack([z / np.sqrt(z.shape[1]) for z in values]), masks, generator)
+    heavy = [_heavy_columns(z) for z in values]
+    scored = [
+        np.where(columns, normal_scores(z), z) / np.sqrt(z.shape[1]) for z, columns in zip(values, heavy, strict=True)
+    ]
+    table = _filled(np.hstack(scored), masks, generator)
     mean = table.mean(axis=0)
     scores, lengths, directions = components(table - mean)
     kept = lengths > 1e-10 * max(lengths[0], np.finfo(float).tiny)
@@ -151,8 +160,8 @@ def fit_reference(blocks, *, generator):
     scores, lengths, directions = scores[:, kept], lengths[kept], directions[kept]
     margins = [flattest_unimodal(score) for score in scores.T[: min(N_SHAPED, len(table) // 10)]]
     tied = [_tied_columns(block, mask) for block, mask in zip(blocks, masks, strict=True)]
-    sorted_values = [np.sort(z, axis=0) for z in values]
-    return Reference(masks, list(centers), list(scales), radii, sorted_values, mean, lengths, directions, margins, tied)
+    heavy = [(columns, np.sort(z[:, columns], axis=0)) for z, columns in zip(values, heavy, strict=True)]
+    return Reference(masks, list(centers), list(scales), radii, heavy, mean, lengths, directions, margins, tied)
 
 
 def check_blocks(blocks):
@@ -191,6 +200,15 @@ def _center_and_scale(block):
     deviation = np.where(seen, block - center, 0.0)
     scale = np.sqrt((deviation**2).sum(axis=0) / count)
     return center, np.where(scale > 1e-12 * np.maximum(np.abs(center), 1.0), scale, 1.0)
+
+
+def _heavy_columns(block):
+    """Columns with heavier tails than a Gaussian, by two standard errors of the kurtosis, as a mask."""
+    seen = ~np.isnan(block)
+    count = np.maximum(seen.sum(axis=0), 1)
+    deviations = np.where(seen, block - np.where(seen, block, 0.0).sum(axis=0) / count, 0.0)
+    variance = (deviations**2).sum(axis=0) / count
+    return (deviations**4).sum(axis=0) / count > (3.0 + 2.0 * np.sqrt(24.0 / count)) * variance**2
 
 
 def _tied_columns(block, mask):
@@ -235,10 +253,13 @@ def _spread(column, mask):
 
 
 def _low_rank(filled):
-    """Leading components of a filled table, shrunk by the noise that the others show."""
+    """Leading components of a filled table, shrunk by the noise that the others show; by the smaller Gram matrix."""
     mean = filled.mean(axis=0)
-    u, lengths, v = np.linalg.svd(filled - mean, full_matrices=False)
-    k = min(N_COMMON, len(lengths) - 1)
-    noise = np.mean(lengths[k:] ** 2)
-    shrunk = np.maximum(lengths[:k] ** 2 - noise, 0.0) / np.maximum(lengths[:k], np.finfo(float).tiny)
-    return (u[:, :k] * shrunk) @ v[:k] + mean
+    X = filled - mean
+    wide = X.shape[1] > len(X)
+    gram = X @ X.T if wide else X.T @ X
+    size, k = len(gram), min(N_COMMON, len(gram) - 1)
+    values, vectors = eigh(gram, subset_by_index=[size - k, size - 1])
+    noise = max(np.trace(gram) - values.sum(), 0.0) / max(min(len(X) - 1, X.shape[1]) - k, 1)
+    kept = np.clip(1.0 - noise / np.maximum(values, np.finfo(float).tiny), 0.0, None)
+    return ((vectors * kept) @ (vectors.T @ X) if wide else ((X @ vectors) * kept) @ vectors.T) + mean

@@ -54,8 +54,8 @@ class SNF(TransformerMixin, BaseSNF):
         Fuse what each subject has, or refuse tables with missing modalities.
     solver : {"auto", "exact", "matrix-free"}, default="auto"
         ``"exact"`` keeps matrices of all pairs of subjects; ``"matrix-free"`` keeps neighbors only and applies the
-        fused network as an operator (an approximation; for ``"add-identity"``). ``"auto"`` is exact up to 5,000
-        subjects.
+        fused network as an operator (an approximation; for ``"add-identity"``; one modality alone is diffused in
+        itself there, while the exact solver returns its network). ``"auto"`` is exact up to 5,000 subjects.
     neighbor_search : {"exact", "approximate"}, default="exact"
         How the matrix-free solver finds neighbors: by all pairs, or in time that grows little faster than the number of
         subjects.
@@ -175,7 +175,6 @@ class SNF(TransformerMixin, BaseSNF):
         self.n_components_ = coordinates.shape[1]
         self.embedding_ = np.full((self.n_subjects_, self.n_components_), np.nan)
         self.embedding_[kept] = coordinates
-        self._kept = kept
         return self
 
     def transform(self, X):

@@ -13,8 +13,8 @@ def flattest_unimodal(sample):
 
     The unimodal distribution nearest to a sample of a flat one is lumpy: draws from it look less flat, hence less
     clustered, than the sample. Where a sample is flatter than a Gaussian (kurtosis below 3), the top of the density is
-    therefore leveled until the distribution function has moved by :math:`1.36 / \sqrt n`, the half-width of the 95 % band
-    of Kolmogorov. Clusters are then held against the flattest cloud that the data do not rule out.
+    therefore leveled until the distribution function has moved by :math:`1.36 / \sqrt n`, the half-width of the 95 %
+    band of Kolmogorov. Clusters are then held against the flattest cloud that the data do not rule out.
 
     Parameters
     ----------

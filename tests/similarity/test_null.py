@@ -1,3 +1,5 @@
+import dataclasses
+
 import networkx
 import numpy as np
 import pytest
@@ -101,9 +103,10 @@ def test_the_covariance_within_and_between_modalities_is_kept():
     blocks = [latent @ rng.normal(size=(2, p)) + rng.normal(size=(80, p)) for p in (4, 120)]
     reference = fit_reference(blocks, generator=rng)
     values = [(b - b.mean(axis=0)) / b.std(axis=0) / r[:, None] for b, r in zip(blocks, reference.radii.T, strict=True)]
-    expected = np.hstack([norm.ppf((np.argsort(np.argsort(z, axis=0), axis=0) + 0.5) / 80) for z in values])
-    expected /= np.sqrt(np.repeat([4, 120], [4, 120]))
-    drawn = reference.draw_normal_scores(rng)
+    scores = np.hstack([norm.ppf((np.argsort(np.argsort(z, axis=0), axis=0) + 0.5) / 80) for z in values])
+    heavy = np.concatenate([columns for columns, _ in reference.heavy])
+    expected = np.where(heavy, scores, np.hstack(values)) / np.sqrt(np.repeat([4, 120], [4, 120]))
+    drawn = reference.draw_scores(rng)
     np.testing.assert_allclose(np.cov(drawn.T), np.cov(expected.T), atol=1e-10)  # more features than subjects, exact
     rough = np.corrcoef(np.hstack(reference.draw(rng)).T) - np.corrcoef(np.hstack(blocks).T)
     assert np.abs(rough).mean() < 0.05
@@ -161,6 +164,21 @@ def test_radii_are_found_where_tails_are_heavy_and_nowhere_else():
     radii = fit_reference(heavy, generator=rng).radii
     for v in range(2):
         assert np.corrcoef(np.log(radii[:, v]), np.log(true))[0, 1] > 0.95
+
+
+def test_heavy_tailed_features_keep_their_margins_and_others_do_not():
+    rng = generator(17)
+    block = rng.normal(size=(150, 40))
+    block[:, 3:6] = np.exp(2 * block[:, 3:6])
+    block[rng.random(block.shape) < 0.05] = np.nan
+    reference = fit_reference([block], generator=rng)
+    assert reference.heavy[0][0][3:6].all()
+    assert np.log(reference.radii).std() < 0.1  # features with tails of their own make nobody far
+    drawn = dataclasses.replace(reference, radii=np.ones((150, 1))).draw(rng)[0]
+    ratio = np.nanstd(np.log(np.abs(drawn[:, 3:6]))) / np.nanstd(np.log(np.abs(block[:, 3:6])))
+    assert 0.8 < ratio < 1.25
+    assert np.nanmin(drawn[:, 3:6]) > -2.0  # the data are positive, with a standard deviation of about 20
+    assert not np.allclose(np.sort(drawn[:, 0]), np.sort(block[:, 0]), equal_nan=True)
 
 
 def test_who_was_in_which_group_does_not_survive():

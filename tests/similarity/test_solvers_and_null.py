@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from skfuse.modalities import RowKernel
+from skfuse.io import load_model, save_model
+from skfuse.modalities import NoModalityWarning, RowKernel
 from skfuse.similarity import SNF, SNFClassifier, SNFClustering
 
 
@@ -120,3 +121,48 @@ def test_p_values_that_were_not_asked_for_say_how_to_get_them():
     alone = SNFClustering(3, n_null=4, random_state=0).fit(X.iloc[:, :12])
     with pytest.raises(AttributeError, match="nothing to agree with"):
         _ = alone.agreement_p_
+
+
+def test_a_second_fit_leaves_nothing_of_the_first():
+    X, _ = groups(80)
+    model = SNFClustering(3, n_null=4, random_state=0).fit(X)
+    model.set_params(n_null=0, solver="matrix-free").fit(X.iloc[:60])
+    assert not hasattr(model, "affinity_")
+    with pytest.raises(AttributeError, match="n_null"):
+        _ = model.null_p_
+
+
+def test_graph_and_file_of_a_model_without_a_matrix(tmp_path):
+    X, _ = groups(80, missing=0.3)
+    X.iloc[5] = np.nan
+    with pytest.warns(NoModalityWarning):
+        model = SNFClustering(3, solver="matrix-free", random_state=0).fit(X)
+    graph = model.to_networkx(n_neighbors=4)
+    assert graph.number_of_nodes() == 80
+    assert graph.degree(5) == 0
+    assert graph.nodes[79]["cluster"] == model.labels_[79]
+    again = load_model(save_model(model, tmp_path / "model.skops"))
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def test_rare_missing_patterns_are_not_cut_off():
+    X, group = groups(300, separation=1.5)
+    X.iloc[:2, :12] = np.nan  # two subjects of 300 lack a modality
+    free = SNFClustering(4, solver="matrix-free", random_state=0).fit(X)
+    assert np.bincount(free.labels_).min() > 20
+    assert adjusted_rand_score(group, free.labels_) > 0.9
+
+
+def test_a_weight_of_zero_leaves_a_modality_out():
+    X, _ = groups(80)
+    two = SNF(modality_weights={"eeg": 0.0}).fit(X)
+    np.testing.assert_allclose(two.affinity_, SNF().fit(X.iloc[:, :24]).affinity_, atol=1e-15)
+    one = SNF(modality_weights={"eeg": 0.0, "pet": 0.0}).fit(X)
+    np.testing.assert_allclose(one.affinity_, SNF({"mri": "^mri__"}).fit(X).affinity_, atol=1e-15)
+
+
+@pytest.mark.parametrize("params", [{"mu": {"mri": -1}}, {"mu": {"mri": 0}}, {"n_neighbors": {"mri": 2.5}}])
+def test_settings_of_one_modality_are_checked(params):
+    X, _ = groups(60)
+    with pytest.raises(ValueError, match="'mri'"):
+        SNF(**params).fit(X)

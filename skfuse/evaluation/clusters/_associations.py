@@ -164,7 +164,10 @@ def cluster_associations(
     """
     check_settings(statistic, "max", level)
     codes, _ = read_labels(labels)
-    read = _read_all(labels, codes, covariates, site, image_quality, present, categorical)
+    read = [
+        (variable.among(codes != NOT_CLUSTERED), role)
+        for variable, role in _read_all(labels, codes, covariates, site, image_quality, present, categorical)
+    ]
     clustered = codes != NOT_CLUSTERED
     codes = codes[clustered]
     variables = [Variable(v.name, v.kind, v.values[clustered], v.levels) for v, _ in read]

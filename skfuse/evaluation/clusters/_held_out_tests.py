@@ -174,6 +174,7 @@ def held_out_test(
     variables = read_variables(variables, what="variables", categorical=categorical, n_subjects=len(codes), like=labels)
     refuse_ids(variables, "variables")
     refuse_used(variables, X, used, modalities)
+    variables = [variable.among(codes != NOT_CLUSTERED) for variable in variables]
     return run_tests(variables, codes, strata, statistic, n_permutations, adjust, level, random_state)
 
 

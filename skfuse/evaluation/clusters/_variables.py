@@ -45,6 +45,16 @@ class Variable:
         held = self.values[self.present]
         return len(held) > 1 and bool((held != held[0]).any())
 
+    def among(self, subjects):
+        """The variable of some subjects only, missing for the others; levels that none of them has are dropped."""
+        values = np.where(subjects, self.values, np.nan)
+        if self.kind != "categorical":
+            return Variable(self.name, self.kind, values, self.levels)
+        held, codes = np.unique(values[~np.isnan(values)], return_inverse=True)
+        values[~np.isnan(values)] = codes
+        levels = tuple(self.levels[int(code)] for code in held) if self.levels else ()
+        return Variable(self.name, self.kind, values, levels)
+
 
 def read_labels(labels, n_subjects=None, *, least=2):
     """Read cluster labels of any type.

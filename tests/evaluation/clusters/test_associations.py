@@ -222,3 +222,15 @@ def test_sites_that_cannot_be_left_out_are_refused():
         leave_site_out_stability(KMeans(2), X, ["a"] * 30)
     with pytest.raises(ValueError, match="`site` is missing for 30"):
         leave_site_out_stability(KMeans(2), X, [None] * 30)
+
+
+def test_levels_that_nobody_clustered_has_are_dropped():
+    rng = np.random.default_rng(0)
+    labels = np.r_[-1, rng.integers(2, size=79)]
+    site = np.array(["only here", *rng.choice(["a", "b"], size=79)])
+    present = np.c_[np.r_[False, np.ones(79, bool)], np.r_[False, rng.random(79) > 0.3]]
+    found = cluster_associations(labels, site=site, present=present, n_permutations=99, random_state=0)
+    same = cluster_associations(labels[1:], site=site[1:], present=present[1:], n_permutations=99, random_state=0)
+    effects = dict(zip(found.variable, found.effect, strict=True))
+    for name, effect in zip(same.variable, same.effect, strict=True):
+        assert effects[name] == pytest.approx(effect)
