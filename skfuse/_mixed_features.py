@@ -77,9 +77,8 @@ class MixedFeatures:
             values = np.asarray(column, dtype=np.float64)
             if np.isinf(values).any():
                 raise ValueError(
-                    f"Feature {place} of a block holds an infinite value. Replace it by NaN if the value is missing, or "
-                    f"correct "
-                    "it."
+                    f"Feature {place} of a block holds an infinite value. Replace it by NaN if the value is missing, "
+                    "or correct it."
                 )
             if self.range_[place] > 0:
                 points[:, place] = np.clip((values - self.low_[place]) / self.range_[place], 0.0, 1.0)
