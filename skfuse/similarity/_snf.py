@@ -187,7 +187,7 @@ class SNF(TransformerMixin, BaseSNF):
 
         Returns
         -------
-        X_out : data frame or array of shape (n_subjects, n_components_ + n_other_columns)
+        X_out : data frame or array of shape (n_subjects, n_components + n_other_columns)
             Columns ``snf__0`` and so on, then the columns outside of every modality. NaN for who has no modality.
         """
         table = self._table(X)
