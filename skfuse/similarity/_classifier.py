@@ -170,8 +170,8 @@ class SNFClassifier(ClassifierMixin, BaseSNF):
         refuse_other_order(X, y, "y")
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        known = y != self.unlabeled
+        known = self._known(y)
+        check_classification_targets(y[known])
         table, kept, _, _ = self._fit_fusion(X, 0)
         if len(y) != len(table):
             raise ValueError(f"X has {len(table)} subjects, y has {len(y)}: found inconsistent numbers of samples.")
@@ -195,6 +195,18 @@ class SNFClassifier(ClassifierMixin, BaseSNF):
                 stacklevel=2,
             )
         return self
+
+    def _known(self, y):
+        """Which subjects have a label."""
+        if y.dtype.kind in "biuf":
+            return y != self.unlabeled
+        if str(self.unlabeled) in {label for label in y if isinstance(label, str)} and self.unlabeled == -1:
+            raise ValueError(
+                "`y` holds the text '-1' beside other labels, and unlabeled=-1 is a number. Set unlabeled='-1' if it "
+                "means "
+                "that the label is not known."
+            )
+        return np.array([label != self.unlabeled for label in y], dtype=bool)
 
     def _spread(self, Y, kept):
         """Scores of the training subjects who have a modality (n_kept, n_classes): rows sum to 1."""

@@ -241,6 +241,14 @@ def test_labels_spread_from_few_subjects():
     )
 
 
+def test_unknown_labels_beside_text():
+    cohort = subtypes(60)
+    mixed = np.array(["a", "b"] * 15 + [-1] * 30, dtype=object)
+    np.testing.assert_array_equal(SNFClassifier().fit(cohort.X, mixed).classes_, ["a", "b"])
+    with pytest.raises(ValueError, match="unlabeled='-1'"):
+        SNFClassifier().fit(cohort.X, mixed.astype(str))
+
+
 def test_spread_labels_solve_the_linear_system():
     from skfuse.similarity._graph import strongest_edges
 
