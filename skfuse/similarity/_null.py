@@ -63,7 +63,8 @@ class StructureTest:
             if self.p_value <= alpha:
                 return (
                     f"There is more structure than in a single cloud of this covariance {figures}. This says neither "
-                    "how many clusters there are nor where they come from: sites, batches and outliers make clusters too."
+                    "how many clusters there are nor where they come from: sites, batches and outliers make clusters "
+                    "too."
                 )
             return (
                 f"No evidence of clusters {figures}: a single cloud of this covariance looks as clustered. This does "
