@@ -7,14 +7,13 @@ case runs in a fresh process; the extra peak is the peak resident memory minus t
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
 
 import numpy as np
 
-from benchmarks.record import write
+from benchmarks.record import peak_memory, write
 
 N_SUBJECTS, N_VOXELS, N_CLINICAL = 1000, 200_000, 20
 
@@ -38,24 +37,20 @@ def _data(kind):
     return pd.concat(parts, axis=1), y, None
 
 
-def _peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def measure(kind):
     """Extra peak in bytes and seconds of one fit and of one prediction, in this process."""
     from skfuse.late_fusion import LateFusionClassifier
 
     X, y, modalities = _data(kind)
-    before, began, cpu = _peak(), time.perf_counter(), time.process_time()
+    before, began, cpu = peak_memory(), time.perf_counter(), time.process_time()
     model = LateFusionClassifier(modalities=modalities).fit(X, y)
-    fitted = _peak()
+    fitted = peak_memory()
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     model.predict_proba(X)
     block = N_SUBJECTS * N_VOXELS * 4
     return {
         "extra peak of fit / block": round((fitted - before) / block, 3),
-        "extra peak of fit and predict / block": round((_peak() - before) / block, 3),
+        "extra peak of fit and predict / block": round((peak_memory() - before) / block, 3),
         "wall s": round(seconds, 1),
         "CPU s": round(cpu, 1),
     }

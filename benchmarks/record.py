@@ -3,13 +3,14 @@
 import json
 import os
 import platform
+import resource
 import sys
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-_PACKAGES = ("skfuse", "numpy", "scipy", "scikit-learn", "pandas", "joblib", "lightgbm")
+_PACKAGES = ("skfuse", "numpy", "scipy", "scikit-learn", "pandas", "joblib", "numba", "lightgbm")
 
 
 def provenance(command, seed):
@@ -38,6 +39,19 @@ def _processor():
     except OSError:
         return platform.processor()
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def peak_memory():
+    """Largest resident memory of this process so far, in bytes.
+
+    Linux hands the peak of a parent process down to its children in ``ru_maxrss``, so /proc is asked first.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def write(name, figures, *, command, seed=None, folder=RESULTS):

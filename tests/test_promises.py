@@ -56,8 +56,8 @@ NO_TABLE_OUT = {"set_output": "returns predictions, not a table"}
 NO_LABELS = {
     "chance_for_permuted_labels": "predicts nothing",
     "metadata_routing": "learns from X alone, one subject as much as another",
-    "progress_is_reported": "one pass over the table",
 }
+ONE_PASS = {"progress_is_reported": "one pass over the table"}
 NO_INNER = {"missing_is_refused_by_name": "has no inner estimator"}
 ONE_PROCESS = {"independent_of_n_jobs": "has nothing to do in parallel"}
 ONE_BLOCK = "sees one block and knows no modalities"
@@ -75,15 +75,17 @@ LEARNER = Kind(
         "progress_is_reported": "one short fit, a task of the fusion that holds it",
     },
 )
-TRANSFORMER = Kind(three_modalities, {**NO_LABELS, **NO_INNER, **ONE_PROCESS})
-ROW_KEYS = Kind(row_keys, {**NO_LABELS, **NO_INNER, **ONE_PROCESS})
+TRANSFORMER = Kind(three_modalities, {**NO_LABELS, **NO_INNER, **ONE_PROCESS, **ONE_PASS})
+ROW_KEYS = Kind(row_keys, {**NO_LABELS, **NO_INNER, **ONE_PROCESS, **ONE_PASS})
 NETWORK = {
     "missing_is_refused_by_name": "has no inner estimator",
     "metadata_routing": "splits nothing, and no subject counts for more than another",
-    "progress_is_reported": "one pass over the table",
 }
+EQUALS = {"one row for all": "a network of subjects who are all alike is one of their rows"}
 CLUSTERER = Kind(
-    three_modalities, {**NO_TABLE_OUT, **NETWORK, "chance_for_permuted_labels": "predicts no label of the user"}
+    three_modalities,
+    {**NO_TABLE_OUT, **NETWORK, "chance_for_permuted_labels": "predicts no label of the user"},
+    EQUALS,
 )
 #: Array in, array out, without `get_params`: a part of late fusion that is public for its documentation.
 ARRAY_HELPER = Kind(None, dict.fromkeys(PROMISES, "a function of arrays with a state, not an estimator of a table"))
@@ -185,7 +187,7 @@ TABLE = {
         without={"infinite_is_refused_by_name": "passes columns on as they are, text included"},
     ),
     "preprocessing.ModalityTransformer": Entry(
-        Kind(three_modalities, NO_LABELS),
+        Kind(three_modalities, {**NO_LABELS, **ONE_PASS}),
         {"estimators": {"mri": learner(StandardScaler()), "pet": SimpleImputer()}},
         search=({}, {"mri__standardscaler__with_mean": [True, False], "pet": ["drop", "passthrough"]}),
         refusing={"estimators": PCA(2)},
@@ -194,7 +196,7 @@ TABLE = {
         CLUSTERER,
         {"modalities": MODALITIES},
         search=({}, {"n_neighbors": [10, 20], "steps": [1, 2]}),
-        without=ONE_PROCESS,
+        without={**ONE_PROCESS, **ONE_PASS},
         variants=({}, {"steps": 1}, {"n_clusters": 3}),
     ),
     "similarity.AdaptiveNetwork": Entry(ARRAY_HELPER),
@@ -202,7 +204,7 @@ TABLE = {
         CLUSTERER,
         {"modalities": MODALITIES},
         search=({}, {"n_neighbors": [10, 15], "n_clusters": [2, 3]}),
-        without=ONE_PROCESS,
+        without={**ONE_PROCESS, **ONE_PASS},
         variants=({}, {"metric": "correlation", "n_clusters": 2}),
         warns=(ConvergenceWarning,),
     ),
@@ -224,17 +226,17 @@ TABLE = {
         CLUSTERER,
         {"modalities": MODALITIES},
         search=({}, {"n_neighbors": [10, 20], "n_clusters": [2, "eigengap"]}),
-        without=ONE_PROCESS,
+        without={**ONE_PROCESS, **ONE_PASS},
         variants=({}, {"n_clusters": 3}),
     ),
     "similarity.SNF": Entry(
-        Kind(three_modalities, {**NO_LABELS, **NO_INNER}),
+        Kind(three_modalities, {**NO_LABELS, **NO_INNER}, EQUALS),
         search=({}, {"n_neighbors": [10, 20], "mu": [0.4, 0.5]}),
         produces={"snf": "^snf__"},
         variants=({}, {"variant": "half-diagonal"}, {"modality_weights": "learned"}, {"metric": "cosine"}),
     ),
     "similarity.SNFClassifier": Entry(
-        Kind(three_modalities, {**NO_TABLE_OUT, **NETWORK}),
+        Kind(three_modalities, {**NO_TABLE_OUT, **NETWORK}, EQUALS),
         {"modalities": MODALITIES},
         expected={"^check_classifiers_classes": "-1 stands for unlabeled subjects, as in LabelSpreading"},
         search=({}, {"n_neighbors": [10, 20], "spreading": [0.5, 0.9]}),

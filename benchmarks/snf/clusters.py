@@ -124,11 +124,12 @@ def _networks(X):
 
 def missing(X, y, n_clusters=10):
     """NMI with 30 % of the blocks removed, by seed and method."""
-    figures = {"complete": {"SNF": nmi(y, SNFClustering(n_clusters).fit(X).labels_)}}
+    figures, whole = {}, nmi(y, SNFClustering(n_clusters).fit(X).labels_)
     for seed in SEEDS:
         part = with_blocks_removed(X, seed)
         filled = part.fillna(part.mean())
         figures[f"seed {seed}"] = {
+            "SNF, nothing missing": whole,
             "SNF": nmi(y, SNFClustering(n_clusters).fit(part).labels_),
             "SNF, half-diagonal": nmi(y, SNFClustering(n_clusters, variant="half-diagonal").fit(part).labels_),
             "NEMO": nmi(y, NEMO(n_clusters).fit(part).labels_),

@@ -11,7 +11,6 @@ mfeat.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
 from benchmarks.data import data_folder
-from benchmarks.record import write
+from benchmarks.record import peak_memory, write
 
 SIZES = (20_000, 50_000, 100_000)
 JOBS = 2
@@ -55,7 +54,7 @@ def measure(n_subjects, search):
     return {
         "wall s": time.perf_counter() - began,
         "CPU s": time.process_time() - cpu,
-        "peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak MB": peak_memory() / 2**20,
         "ARI to the groups": float(adjusted_rand_score(group, model.labels_)),
     }
 

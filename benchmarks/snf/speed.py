@@ -10,7 +10,6 @@ clock starts.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.record import write
+from benchmarks.record import peak_memory, write
 from benchmarks.snf.parity import MU, N_ITER, N_NEIGHBORS, PEER, interpreter, planted_blocks
 
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
@@ -54,7 +53,7 @@ def _figures(began, between, wall):
         "affinity, CPU s": between - began,
         "fusion, CPU s": ended - between,
         "wall s": time.perf_counter() - wall,
-        "peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak MB": peak_memory() / 2**20,
     }
 
 

@@ -32,14 +32,10 @@ def read_subjects(path, *, site=None, covariates=(), image_quality=(), target=()
 
     from skfuse.cohort import Cohort
     from skfuse.io import CohortError
-    from skfuse.io._cohort import log_blocks, make_table, require_pandas
-    from skfuse.io._folder import read_tables
-    from skfuse.io._ids import refuse_other_spelling
-    from skfuse.io._join import join_blocks, locate, make_all_rows
+    from skfuse.io._cohort import require_pandas
     from skfuse.io._log import JoinLog
-    from skfuse.io._modalities import _log_rows
+    from skfuse.io._modalities import join_everybody
     from skfuse.io._roles import NO_TARGET, make_roles
-    from skfuse.io._visits import choose_rows
 
     require_pandas()
     named = {"covariates": list(covariates), "image_quality": list(image_quality), "target": list(target)}
@@ -51,21 +47,12 @@ def read_subjects(path, *, site=None, covariates=(), image_quality=(), target=()
         )
     log = JoinLog(str(path))
     roles = make_roles(NO_TARGET, site, wanted, None, visit)
-    labels, modalities, wide = read_tables(path, roles, drop, log)
+    X, index, labels, rows = join_everybody(path, roles, drop, log)
     columns = [*wanted, *([site] if site else [])]
     if labels is None and columns:
         raise CohortError(f"{path.name} holds no labels.csv or participants.tsv, where {columns} would stand.")
     for name in columns:
         labels.position(name)
-    labels, modalities = choose_rows(labels, modalities, roles, wide, log)
-    tables = [table for table in (labels, *modalities) if table is not None]
-    if not wide:
-        refuse_other_spelling(tables, log)
-    _log_rows(tables[:1] if wide else tables, log)
-    rows = make_all_rows(labels, modalities)
-    blocks, present = join_blocks(modalities, {table.name: locate(table, rows) for table in modalities}, log)
-    log_blocks(blocks, present, rows, log)
-    X, index = make_table(blocks, rows, tables[0])
     beside = {
         key: pd.DataFrame({name: _column(labels, name, rows) for name in names}, index=index) if names else None
         for key, names in named.items()

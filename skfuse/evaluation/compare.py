@@ -1,6 +1,5 @@
 """Compare strategies by cross-validation on the same splits."""
 
-from functools import partial
 from numbers import Real
 
 import narwhals as nw
@@ -9,6 +8,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from skfuse.evaluation import checkpoint as store
 from skfuse.evaluation.assemble import assemble
+from skfuse.evaluation.frames import prefixed_frame
 from skfuse.evaluation.held_out import HeldOut
 from skfuse.evaluation.jobs import make_jobs, run_all
 from skfuse.evaluation.leaks import check_leaks
@@ -136,7 +136,7 @@ def compare_strategies(
     >>> found.summary().index.tolist()
     ['late-mean', 'best-single', 'prevalence']
     """
-    X = _as_table(X, modalities)
+    X = prefixed_frame(X, modalities)
     for label, values in (("y", y), ("site", site), ("groups", groups), ("covariates", covariates)):
         refuse_other_order(X, values, label)
         if values is not None and len(values) != len(X):
@@ -218,33 +218,6 @@ def compare_strategies(
 
 
 # What is given -------------------------------------------------------------------------------------------------------
-
-
-def _as_table(X, modalities):
-    """A pandas data frame whose columns name their modalities."""
-    import pandas as pd
-
-    native = nw.from_native(X, eager_only=True, pass_through=True)
-    if isinstance(native, nw.DataFrame):
-        X = native.to_pandas()
-    elif modalities is None:
-        raise ValueError(
-            f"X is {type(X).__name__}, without names of columns. Give a data frame with columns called "
-            "<modality>__<feature>, or say with `modalities` which columns belong together."
-        )
-    else:
-        X = pd.DataFrame(np.asarray(X))
-    if modalities is None:
-        return X
-    parts = [
-        X.iloc[:, positions(where, X.shape[1])].rename(columns=partial(_prefixed, name))
-        for name, where in resolve_modalities(X, modalities).items()
-    ]
-    return pd.concat(parts, axis=1)
-
-
-def _prefixed(modality, column):
-    return column if str(column).startswith(f"{modality}__") else f"{modality}__{column}"
 
 
 def _checked_target(y, task):

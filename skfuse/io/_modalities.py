@@ -96,6 +96,42 @@ def read_modalities(path, *, like=None, site=None, visit=None, drop=None):
     coding = None if like is None else coding_of(like)
     log = JoinLog(str(path))
     roles = make_roles(NO_TARGET, site, (), None, visit)
+    X, index, labels, rows = join_everybody(path, roles, drop, log, coding)
+    cohort = Cohort(
+        X=X,
+        y=None,
+        site=_read_site(labels, rows, roles, index, log),
+        task=None,
+        log=log,
+        name=Path(path).resolve().name.split(".")[0],
+    )
+    for message in log.warnings:
+        warnings.warn(message, CohortWarning, stacklevel=2)
+    return cohort
+
+
+def join_everybody(path, roles, drop, log, coding=None):
+    """Join the tables of a cohort so that everybody in any of them has a row.
+
+    Parameters
+    ----------
+    path : str or Path
+    roles : Roles
+    drop : str, sequence of str or None
+    log : JoinLog
+        Is written.
+    coding : dict or None
+        Columns to make; None learns them.
+
+    Returns
+    -------
+    X : DataFrame of shape (n_subjects, n_features)
+    index : Index of shape (n_subjects,)
+    labels : RawTable or None
+        With the rows that are left.
+    rows : Rows
+        Where each subject stands in `labels`.
+    """
     labels, modalities, wide = read_tables(path, roles, drop, log)
     if coding is not None:
         modalities = _known(modalities, coding, wide, log)
@@ -109,18 +145,7 @@ def read_modalities(path, *, like=None, site=None, visit=None, drop=None):
     if coding is not None:
         blocks, present = _with_lacking(blocks, present, coding, len(rows.ids), log)
     log_blocks(blocks, present, rows, log)
-    X, index = make_table(blocks, rows, tables[0])
-    cohort = Cohort(
-        X=X,
-        y=None,
-        site=_read_site(labels, rows, roles, index, log),
-        task=None,
-        log=log,
-        name=Path(path).resolve().name.split(".")[0],
-    )
-    for message in log.warnings:
-        warnings.warn(message, CohortWarning, stacklevel=2)
-    return cohort
+    return *make_table(blocks, rows, tables[0]), labels, rows
 
 
 def _known(modalities, coding, wide, log):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from skfuse.report._render import to_html, to_markdown
 from skfuse.report._subtype_page import subtype_document
-from skfuse.report._write import ReportError, _replace
+from skfuse.report._write import ReportError, replace_folder
 
 
 def write_subtype_report(subtypes, folder, *, title=None):
@@ -57,7 +57,7 @@ def write_subtype_report(subtypes, folder, *, title=None):
     folder = Path(folder)
     contents = _contents(subtypes, title)
     try:
-        return _replace(folder, contents)
+        return replace_folder(folder, contents)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ReportError(

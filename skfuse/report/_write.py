@@ -72,7 +72,7 @@ def write_report(comparison, folder, *, title=None, show_subjects=False):
     folder = Path(folder)
     contents = _contents(comparison, title, show_subjects)
     try:
-        return _replace(folder, contents)
+        return replace_folder(folder, contents)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ReportError(
@@ -93,7 +93,7 @@ def _contents(comparison, title, show_subjects):
     return files | {"report.md": to_markdown(page), "report.html": to_html(page)}
 
 
-def _replace(folder, contents):
+def replace_folder(folder, contents):
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     # In the folder itself, so that moving a file is a renaming within one file system.

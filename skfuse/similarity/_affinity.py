@@ -87,7 +87,7 @@ def check_square(matrix, name, xp):
         )
     if matrix.shape[0] and float(xp.min(matrix)) < 0:
         raise ValueError(f"`{name}` must not be negative, the smallest entry is {float(xp.min(matrix)):.3g}.")
-    apart = float(xp.max(xp.abs(matrix - matrix.T))) if matrix.shape[0] else 0.0
+    apart = _asymmetry(matrix, xp) if matrix.shape[0] else 0.0
     if apart > 1e-6 * (float(xp.max(matrix)) if matrix.shape[0] else 0.0):
         raise ValueError(
             f"`{name}` must be symmetric, entries differ from their mirror image by up to {apart:.3g}. Average the "
@@ -96,25 +96,48 @@ def check_square(matrix, name, xp):
     return matrix
 
 
+def _asymmetry(matrix, xp, step=512):
+    """Largest difference of an entry from its mirror image; NumPy by blocks, so that no second matrix is needed."""
+    if not xp.__name__.endswith("numpy"):
+        return float(xp.max(xp.abs(matrix - matrix.T)))
+    starts = range(0, len(matrix), step)
+    pairs = ((slice(i, i + step), slice(j, j + step)) for i in starts for j in starts if i <= j)
+    return max(float(np.abs(matrix[rows, columns] - matrix[columns, rows].T).max()) for rows, columns in pairs)
+
+
 def mean_of_nearest(distances, n_neighbors, xp=np, *, skip_self=False):
     """Mean of the smallest distances of each row; `skip_self` leaves the diagonal out, whatever it ties with."""
+    if xp.__name__.endswith("numpy"):
+        return _mean_of_nearest_by_rows(distances, n_neighbors, skip_self)
     if skip_self:
         here = device(distances)
         own = xp.eye(distances.shape[0], dtype=xp.bool, device=here)
         distances = xp.where(own, xp.asarray(xp.inf, dtype=distances.dtype, device=here), distances)
-    if xp.__name__.endswith("numpy"):
-        nearest = np.partition(distances, n_neighbors - 1, axis=1)[:, :n_neighbors]
-        return np.sort(nearest, axis=1).mean(axis=1)  # in one order, so that equal rows have equal means
     return xp.mean(xp.sort(distances, axis=1)[:, :n_neighbors], axis=1)
+
+
+def _mean_of_nearest_by_rows(distances, n_neighbors, skip_self):
+    means = np.empty(len(distances), dtype=distances.dtype)
+    for rows in _row_slices(distances):
+        some = distances[rows].copy()
+        if skip_self:
+            own = np.arange(rows.start, rows.start + len(some))
+            some[own - rows.start, own] = np.inf
+        some.partition(n_neighbors - 1, axis=1)
+        means[rows] = np.sort(some[:, :n_neighbors], axis=1).mean(axis=1)  # in one order: equal rows have equal means
+    return means
+
+
+def _row_slices(matrix):
+    step = max(1, 2**18 // max(1, matrix.shape[1]))
+    return (slice(start, start + step) for start in range(0, len(matrix), step))
 
 
 def gaussian(distances, bandwidth_rows, bandwidth_columns, mu, xp=np):
     """The kernel of :func:`local_affinity` for bandwidths that are known."""
     if xp.__name__.endswith("numpy"):  # by rows, so that no second matrix of the size of the first is needed
         affinity = np.empty_like(distances)
-        step = max(1, 2**18 // max(1, distances.shape[1]))
-        for start in range(0, len(distances), step):
-            rows = slice(start, start + step)
+        for rows in _row_slices(distances):
             affinity[rows] = _gaussian(distances[rows], bandwidth_rows[rows], bandwidth_columns, mu, np)
         return affinity
     return _gaussian(distances, bandwidth_rows, bandwidth_columns, mu, xp)

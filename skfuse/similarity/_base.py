@@ -1,17 +1,30 @@
 """What all estimators of networks share: networks of the modalities, and neighbors of new subjects."""
 
 import warnings
+from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skfuse._distances import SubjectMetric
 from skfuse._validation import Interval
 from skfuse.modalities import SkippedModalityWarning, validate_table
 from skfuse.similarity._network import ModalityNetwork, check_metric
 
 _FITTED = ("_members", "_kept", "_kept_labels", "_votes")
+
+
+@contextmanager
+def task_of(context, estimator, name):
+    """A part of a fit that callbacks are told about; without a context there is nobody to tell."""
+    if context is None:
+        yield
+        return
+    task = context.subcontext(task_name=name).call_on_fit_task_begin(estimator=estimator)
+    yield
+    task.call_on_fit_task_end(estimator=estimator)
 
 
 class BaseNetworkFusion(BaseEstimator):
@@ -42,12 +55,15 @@ class BaseNetworkFusion(BaseEstimator):
             for name, count in zip(table.names, table.present.sum(axis=0), strict=True)
             if count < self._least_subjects
         }
+        varying = [name for name in table.names if name not in self.skipped_modalities_ and self._varies(table, name)]
+        for name in table.names:
+            if name not in varying:
+                self.skipped_modalities_.setdefault(name, "all subjects who have it are alike")
         names = [name for name in table.names if name not in self.skipped_modalities_]
         if not names:
             raise ValueError(
                 f"No modality can be used with n_samples = {len(table)}: a network needs {self._least_subjects} "
-                f"subjects who have it. "
-                f"Got {self.skipped_modalities_}."
+                f"subjects who have it and differ. Got {self.skipped_modalities_}."
             )
         if self.skipped_modalities_:
             reasons = "; ".join(f"{name!r}: {reason}" for name, reason in self.skipped_modalities_.items())
@@ -60,6 +76,16 @@ class BaseNetworkFusion(BaseEstimator):
         self._check_missing(present, names)
         self.n_subjects_, self._kept = len(table), np.flatnonzero(present.any(axis=1))
         return table, names, self._kept, present[self._kept]
+
+    def _varies(self, table, name):
+        """Whether any feature of a modality tells two subjects apart; a network of equals would be that of the rows."""
+        metrics = np.atleast_1d(self._setting("metric", name, "euclidean"))  # a search has several
+        if "precomputed" in metrics:
+            return True
+        has = np.flatnonzero(table.present_in(name))
+        if "gower" in metrics:
+            return SubjectMetric("gower").fit(table.native_block(name, has)).unrelated_ > 0
+        return SubjectMetric("euclidean").fit(table.block(name)[has]).unrelated_ > 0
 
     def _check_missing(self, present, names):
         """Refuse missing modalities where the user asked for that."""
@@ -106,7 +132,7 @@ class BaseNetworkFusion(BaseEstimator):
         block = table.block(name)
         return block if rows is None else block[rows]
 
-    def _fit_networks(self, table, names, kept, present, each):
+    def _fit_networks(self, table, names, kept, present, each, context=None):
         """Fit a network per modality on who has it; `each` gets the affinities one by one.
 
         Parameters
@@ -117,15 +143,18 @@ class BaseNetworkFusion(BaseEstimator):
         present : ndarray of shape (n_kept, n_modalities), dtype bool
         each : callable
             ``each(name, affinity, rows)``, with the positions of the modality's subjects among those kept.
+        context : CallbackContext or None
+            Of the fit, to tell callbacks.
         """
         self.networks_, self.n_neighbors_ = {}, {}
         for position, name in enumerate(names):
             rows = np.flatnonzero(present[:, position])
             network = self._network(name, len(rows))
-            block = self._block(table, name, kept[rows])
-            affinity = network.fit(self._own_columns(name, block, rows))
-            self.networks_[name], self.n_neighbors_[name] = network, network.n_neighbors_
-            each(name, affinity, rows)
+            with task_of(context, self, f"modality {name}"):
+                block = self._block(table, name, kept[rows])
+                affinity = network.fit(self._own_columns(name, block, rows))
+                self.networks_[name], self.n_neighbors_[name] = network, network.n_neighbors_
+                each(name, affinity, rows)
         self._members = {name: np.flatnonzero(present[:, position]) for position, name in enumerate(names)}
 
     def _own_columns(self, name, block, rows):

@@ -172,7 +172,7 @@ class SNFClassifier(ClassifierMixin, BaseSNF):
         assert_all_finite(y, input_name="y")
         known = self._known(y)
         check_classification_targets(y[known])
-        table, kept, _, _ = self._fit_fusion(X, 0)
+        table, names, kept, present = self._read(X)
         if len(y) != len(table):
             raise ValueError(f"X has {len(table)} subjects, y has {len(y)}: found inconsistent numbers of samples.")
         has = np.zeros(len(y), dtype=bool)
@@ -183,6 +183,8 @@ class SNFClassifier(ClassifierMixin, BaseSNF):
                 f"Labels of at least 2 classes are needed, got {len(self.classes_)} class: {self.classes_.tolist()}. "
                 f"The value {self.unlabeled!r} means unlabeled (`unlabeled`)."
             )
+        context = self._begin(X, y, names)
+        self._fit_fusion(table, names, kept, present, 0, context)
         Y = (y[kept, None] == self.classes_).astype(np.float64)
         self.class_prior_ = Y.sum(axis=0) / Y.sum()
         self._votes = self._spread(Y, kept)
@@ -194,6 +196,7 @@ class SNFClassifier(ClassifierMixin, BaseSNF):
                 NoModalityWarning,
                 stacklevel=2,
             )
+        context.call_on_fit_task_end(estimator=self)
         return self
 
     def _known(self, y):

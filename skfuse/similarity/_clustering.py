@@ -4,10 +4,13 @@ from numbers import Integral
 
 import numpy as np
 
+from skfuse._mixed_features import MixedFeatures
 from skfuse._validation import Interval, StrOptions, _fit_context
+from skfuse.similarity._base import task_of
 from skfuse.similarity._base_clustering import RULES, NetworkClusterMixin
 from skfuse.similarity._base_snf import BaseSNF
 from skfuse.similarity._null import agreement_test, network_modularity, structure_test
+from skfuse.similarity._reference import MINIMUM
 from skfuse.similarity._snf import SNF
 
 
@@ -184,23 +187,39 @@ class SNFClustering(NetworkClusterMixin, BaseSNF):
         -------
         self : object
         """
-        table, kept, values, coordinates = self._fit_fusion(X, self._n_eigenvectors())
+        known = None if isinstance(self.n_clusters, str) else self.n_clusters
+        table, names, kept, present = self._read(X)
+        if self.n_null:
+            self._check_testable(table, names, kept)
+        context = self._begin(X, y, names, self.n_null * min(len(names), 2))
+        values, coordinates = self._fit_fusion(table, names, kept, present, self._n_eigenvectors(), context, known)
         self._fit_labels(self.n_subjects_, kept, values, coordinates)
         if self.n_null:
-            self._test_structure(table, kept)
+            self._test_structure(table, kept, context)
+        context.call_on_fit_task_end(estimator=self)
         return self
 
-    def _test_structure(self, table, kept):
-        """Compare the modularity of the network with that of cohorts without clusters, and of permuted modalities."""
-        if not hasattr(self, "affinity_"):
+    def _check_testable(self, table, names, kept):
+        """Refuse what no reference cohort can be drawn for, before anything is computed."""
+        if self._solver_for(len(kept)) != "exact":
             raise ValueError("n_null needs the exact solver: it fits the fusion again for every reference cohort.")
-        for name in self.networks_:
-            if self._setting("metric", name, "euclidean") == "precomputed":
-                raise ValueError(
-                    f"n_null draws reference cohorts of features, and modality {name!r} comes as precomputed "
-                    f"affinities. "
-                    "Set n_null=0."
-                )
+        for name in names:
+            metric, count = self._setting("metric", name, "euclidean"), int(table.present_in(name).sum())
+            if metric == "precomputed":
+                reason = "comes as precomputed affinities"
+            elif metric == "gower" and MixedFeatures().fit(self._block(table, name)).is_category.any():
+                reason = "holds text or categories"
+            elif count < MINIMUM:
+                reason = f"was measured in {count} subjects, fewer than {MINIMUM}"
+            else:
+                continue
+            raise ValueError(
+                f"n_null draws reference cohorts of numbers, and modality {name!r} {reason}. Set n_null=0, or leave "
+                "the modality out of the test."
+            )
+
+    def _test_structure(self, table, kept, context):
+        """Compare the modularity of the network with that of cohorts without clusters, and of permuted modalities."""
         names = list(self.networks_)
         blocks = [table.block(name)[kept] for name in names]
         stops = np.cumsum([0, *(block.shape[1] for block in blocks)])
@@ -219,9 +238,22 @@ class SNFClustering(NetworkClusterMixin, BaseSNF):
             return network_modularity(SNF(**settings).fit(np.hstack(blocks)).affinity_)
 
         options = {"n_references": self.n_null, "random_state": self.random_state, "n_jobs": self.n_jobs}
-        self.structure_test_ = structure_test(blocks, statistic, **options)
+        self.structure_test_ = structure_test(blocks, statistic, progress=self._tell(context), **options)
         if len(blocks) > 1:
-            self.agreement_test_ = agreement_test(blocks, statistic, **options)
+            self.agreement_test_ = agreement_test(blocks, statistic, progress=self._tell(context), **options)
+
+    def _tell(self, context):
+        """Progress of a test as tasks for callbacks: one for each reference cohort, when its batch is done."""
+        told = 0
+
+        def progress(done, total):
+            nonlocal told
+            for _ in range(told, done):
+                with task_of(context, self, "reference cohort"):
+                    pass
+            told = done
+
+        return progress
 
     @property
     def null_p_(self):

@@ -35,8 +35,8 @@ def _multiply_panel(indices, weights, panel, out, first):
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def multiply_mean_of_others(P, total, weight, factors, pattern, indices, weights, out, panels):
-    """Write the panels of S @ Q that are numbered in `panels`, Q the mean of the other modalities.
+def multiply_mean_of_others(P, total, weight, factors, pattern, indices, weights, panels):
+    """Replace the panels of P that are numbered in `panels` by those of S @ Q, Q the mean of the other modalities.
 
     Q = (total - weight * P) * factors[pattern of row, pattern of column]; where that factor is 0, no other modality
     holds the pair and Q = P.
@@ -61,28 +61,37 @@ def multiply_mean_of_others(P, total, weight, factors, pattern, indices, weights
                 for j in range(WIDTH):
                     others = (all_of_them[i, j] - weight * own[i, j]) * row[j]
                     Q[i, j] = others if row[j] > 0.0 else own[i, j]
-        _multiply_panel(indices, weights, Q, out[panel], 0)
+        _multiply_panel(indices, weights, Q, own, 0)
+
+
+@njit(cache=True, nogil=True)
+def transpose(Y, panels):
+    """Transpose a matrix where it lies: the blocks right of the diagonal of the rows of `panels`, and their mirrors."""
+    for panel in panels:
+        start = panel * WIDTH
+        for other in range(panel, Y.shape[0]):
+            left, right = Y[panel, other * WIDTH : (other + 1) * WIDTH], Y[other, start : start + WIDTH]
+            for i in range(WIDTH):
+                for j in range(i if other == panel else WIDTH):
+                    left[i, j], right[j, i] = right[j, i], left[i, j]
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def multiply_transposed(Y, indices, weights, out, panels):
-    """Write S @ Y.T, which is symmetric: the lower parts of the panels in `panels`, and their mirror images."""
-    n = Y.shape[1]
-    transposed = np.empty((n, WIDTH))
+def multiply_lower(Y, indices, weights, panels):
+    """Replace the panels of Y that are numbered in `panels` by those of S @ Y, on the diagonal and below it."""
+    panel_of_Y = np.empty((Y.shape[1], WIDTH))
+    for panel in panels:
+        panel_of_Y[:] = Y[panel]
+        _multiply_panel(indices, weights, panel_of_Y, Y[panel], panel * WIDTH)
+
+
+@njit(cache=True, nogil=True)
+def mirror(P, panels):
+    """Copy what stands below the diagonal in the panels of `panels` to the other side."""
     for panel in panels:
         start = panel * WIDTH
-        for other in range(n // WIDTH):
-            block = Y[other, start : start + WIDTH]
+        for other in range(panel, P.shape[0]):
+            below, above = P[panel, other * WIDTH : (other + 1) * WIDTH], P[other, start : start + WIDTH]
             for i in range(WIDTH):
-                for j in range(WIDTH):
-                    transposed[other * WIDTH + j, i] = block[i, j]
-        target = out[panel]
-        _multiply_panel(indices, weights, transposed, target, start)
-        for i in range(WIDTH):
-            for j in range(i + 1, WIDTH):
-                target[start + i, j] = target[start + j, i]
-        for other in range(panel + 1, n // WIDTH):
-            mirror = out[other]
-            for i in range(WIDTH):
-                for j in range(WIDTH):
-                    mirror[start + j, i] = target[other * WIDTH + i, j]
+                for j in range(i if other == panel else WIDTH):
+                    above[j, i] = below[i, j]

@@ -32,6 +32,8 @@ def as_graph(estimator, n_neighbors):
     """A networkx graph of the training subjects of a fitted estimator."""
     import networkx
 
+    if n_neighbors < 1:
+        raise ValueError(f"`n_neighbors` must be at least 1, got {n_neighbors}: a graph needs edges.")
     if hasattr(estimator, "affinity_"):
         graph = strongest_edges(estimator.affinity_, n_neighbors)
     else:

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skfuse.modalities._subjects import refuse_other_order
 from skfuse.similarity._meta_agreement import shared_clusters
 from skfuse.similarity._meta_tests import refuse_used, search_tests
 
@@ -52,8 +53,8 @@ class SearchResultsMixin:
         variables : data frame or array-like of shape (n_subjects,) or (n_subjects, n_variables)
             Rows in the order of the training table; missing values are left out of their variable.
         X : data frame or array of shape (n_subjects, n_features), or None
-            The training table. With it, copies of a numeric column that made the clusters are refused; without, only
-            its names are.
+            The training table. With it, copies of a numeric column that made the clusters are refused, and variables
+            whose index holds its ids in another order; without, only the names of its columns are.
         n_permutations : int, default=999
             The smallest p-value is ``1 / (n_permutations + 1)``.
         strata : array-like of shape (n_subjects,) or None, default=None
@@ -69,6 +70,7 @@ class SearchResultsMixin:
         check_is_fitted(self)
         if X is not None and len(X) != self.label_matrix_.shape[1]:
             raise ValueError(f"X has {len(X)} subjects, the training table {self.label_matrix_.shape[1]}.")
+        refuse_other_order(X, variables, "`variables`")
         names = getattr(self, "feature_names_in_", ())
         used = {str(names[i]) for columns in self.modalities_.values() for i in np.arange(len(names))[columns]}
         refuse_used(variables, used, X, self.modalities_)

@@ -6,7 +6,7 @@ import numpy as np
 
 from skfuse._validation import Interval, _fit_context
 from skfuse.similarity._base_averages import BaseAverageClustering
-from skfuse.similarity._nemo_graph import nemo_affinity
+from skfuse.similarity._nemo_graph import nemo_affinity, usual_neighbors
 
 
 class NEMO(BaseAverageClustering):
@@ -25,7 +25,7 @@ class NEMO(BaseAverageClustering):
     n_components : int, default=10
         Number of eigenvectors, and largest number of clusters that a rule may choose.
     n_neighbors : int, dict of str to int, or None, default=None
-        Neighbors in each modality; None takes a sixth of the subjects who have it.
+        Neighbors in each modality; None takes a sixth of the subjects who have it, at least 2.
     mu : float or dict of str to float, default=0.5
         Width of the kernel relative to the local mean distance.
     metric : str or dict of str to str, default="euclidean"
@@ -131,7 +131,7 @@ class NEMO(BaseAverageClustering):
 
     def _wanted_neighbors(self, name, n_present):
         given = self._setting("n_neighbors", name, None)
-        return max(1, round(n_present / 6)) if given is None else given
+        return usual_neighbors(n_present) if given is None else given
 
     def _average(self, names, affinities, present):
         self._note_weights(names, np.full(len(names), 1.0 / len(names)))

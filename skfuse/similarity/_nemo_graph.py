@@ -16,6 +16,11 @@ from skfuse.similarity._walks import (
 SUBJECTS_PER_NEIGHBOR = 6
 
 
+def usual_neighbors(n_present):
+    """Size of the neighborhoods where none is given; 2 at least, since a subject is its own first neighbor."""
+    return max(2, round(int(n_present) / SUBJECTS_PER_NEIGHBOR))
+
+
 def nemo_affinity(affinities, *, n_neighbors=None, present=None):
     r"""Average the relative similarities of several modalities, as NEMO does [1]_.
 
@@ -36,7 +41,7 @@ def nemo_affinity(affinities, *, n_neighbors=None, present=None):
         and columns of who lacks a modality are not read. NumPy, torch, CuPy or another library of the array API.
     n_neighbors : int, sequence of int, or None, default=None
         Size of the neighborhoods, for all modalities or one for each. None takes a sixth of the subjects who have the
-        modality, rounded, at least 1.
+        modality, rounded, at least 2.
     present : array-like of shape (n_subjects, n_modalities), dtype bool, or None
         Who has which modality; None means that everybody has all.
 
@@ -93,7 +98,7 @@ def nemo_affinity(affinities, *, n_neighbors=None, present=None):
 
 def _neighborhood_sizes(n_neighbors, n_present):
     if n_neighbors is None:
-        return [max(1, round(int(n) / SUBJECTS_PER_NEIGHBOR)) for n in n_present]
+        return [min(usual_neighbors(n), int(n)) for n in n_present]
     sizes = sizes_by_modality(n_neighbors, len(n_present))
     for position, (size, n) in enumerate(zip(sizes, n_present, strict=True)):
         check_n_neighbors(size, n, position)

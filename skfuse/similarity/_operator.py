@@ -9,8 +9,7 @@ from sklearn.utils import check_random_state
 from skfuse.similarity._pair_means import PairMeans, links_between
 
 _PANEL = 16  # columns that are multiplied at once; fixed, so that results do not depend on the number of threads
-_MANY = 30_000  # subjects above which fewer walks are followed exactly, to save time
-_MAX_WALKS, _MAX_WALKS_OF_MANY = 24, 12
+_MAX_WALKS = ((10_000, 45), (30_000, 24), (np.inf, 12))  # followed exactly, for up to so many subjects: to save time
 _SMOOTHING_STEPS = 10
 _GRAPH_ROWS = 2048
 _GRAPH_PAIRS = 2**16
@@ -49,9 +48,10 @@ class FusedOperator(LinearOperator):
     present : array-like of shape (n_subjects, n_modalities), dtype bool, or None
         Who has which modality; None: everybody all.
     depth : int or "auto"
-        Steps that are followed exactly. ``"auto"``: all for one or two modalities, otherwise as many as 24 walks allow,
-        12 for more than 30,000 subjects, and at least 2. For three modalities these are 3 and 2 steps; at 1,500
-        subjects the entries then correlate .9999 and .9990 or better with the exact ones.
+        Steps that are followed exactly. ``"auto"``: all for one or two modalities, otherwise at least 2 and as many as
+        45 walks allow, 24 for more than 10,000 subjects and 12 for more than 30,000. For three modalities these are 4,
+        3 and 2 steps; at 1,500 subjects 3 and 2 make entries that correlate .9999 and .9990 or better with the exact
+        ones.
     n_smooth : int
         Dimension of the space of smooth functions before the images are added.
     random_state : int, RandomState or None
@@ -265,7 +265,7 @@ def _orthonormal(columns):
 def _depth(n_modalities, n_branches, n_subjects):
     """The most steps in which the number of walks, n (1 + b + b^2 + ...), stays small; at least 2."""
     depth, n_walks = 1, n_modalities
-    most = _MAX_WALKS if n_subjects <= _MANY else _MAX_WALKS_OF_MANY
+    most = next(walks for most_subjects, walks in _MAX_WALKS if n_subjects <= most_subjects)
     while n_branches > 1 and (depth < 2 or n_walks + n_modalities * n_branches**depth <= most):
         n_walks += n_modalities * n_branches**depth
         depth += 1

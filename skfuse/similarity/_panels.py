@@ -37,12 +37,12 @@ def fuse_in_panels(networks, transitions, present, weights, *, n_iter, tol, alph
         states.append(_to_panels(networks.pop(0)))
     pattern = _padded(pattern, states[0].shape[1])
     S = [_padded_transition(indices, values, states[0].shape[1]) for indices, values in transitions]
-    total, working = _weighted_sum(states, weights), np.empty_like(states[0])
+    total = _weighted_sum(states, weights)
     before = total / total.sum() if tol is not None else None
     done = 0
     for done in range(1, n_iter + 1):  # noqa: B007
         for position, (P, (indices, values)) in enumerate(zip(states, S, strict=True)):
-            _step(P, total, weights[position], factors[position], pattern, indices, values, working, n_jobs)
+            _step(P, total, weights[position], factors[position], pattern, indices, values, n_jobs)
             if half_diagonal:
                 _half_diagonal(P, present[:, position])
             else:
@@ -54,7 +54,7 @@ def fuse_in_panels(networks, transitions, present, weights, *, n_iter, tol, alph
             before = after
             if change < tol:
                 break
-    del states, working, before
+    del states, before
     row = final[:, pattern]  # (n_patterns, N): the factor of each column, for a row of each pattern
     for panel in range(len(total)):
         columns = slice(panel * total.shape[2], (panel + 1) * total.shape[2])
@@ -79,17 +79,19 @@ def _patterns(present, weights):
     return codes, pattern.ravel(), factors, np.divide(1.0, final, out=np.zeros_like(final), where=final > 0)
 
 
-def _step(P, total, weight, factors, pattern, indices, values, working, n_jobs):
-    """P <- S Q S^T, by two products of S with a dense matrix."""
-    from skfuse.similarity._fusion_compiled import multiply_mean_of_others, multiply_transposed
+def _step(P, total, weight, factors, pattern, indices, values, n_jobs):
+    """P <- S Q S^T where P lies: S Q, transposed, is multiplied by S once more, and the result is symmetric."""
+    from skfuse.similarity._fusion_compiled import mirror, multiply_lower, multiply_mean_of_others, transpose
 
     shares = _shares(len(P), effective_n_jobs(n_jobs))
     _each(
         shares,
         n_jobs,
-        lambda panels: multiply_mean_of_others(P, total, weight, factors, pattern, indices, values, working, panels),
+        lambda panels: multiply_mean_of_others(P, total, weight, factors, pattern, indices, values, panels),
     )
-    _each(shares, n_jobs, lambda panels: multiply_transposed(working, indices, values, P, panels))
+    _each(shares, n_jobs, lambda panels: transpose(P, panels))
+    _each(shares, n_jobs, lambda panels: multiply_lower(P, indices, values, panels))
+    _each(shares, n_jobs, lambda panels: mirror(P, panels))
 
 
 def _each(shares, n_jobs, function):

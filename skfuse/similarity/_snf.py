@@ -171,10 +171,13 @@ class SNF(TransformerMixin, BaseSNF):
         -------
         self : object
         """
-        _, kept, self.eigenvalues_, coordinates = self._fit_fusion(X, self.n_components)
+        table, names, kept, present = self._read(X)
+        context = self._begin(X, y, names)
+        self.eigenvalues_, coordinates = self._fit_fusion(table, names, kept, present, self.n_components, context)
         self.n_components_ = coordinates.shape[1]
         self.embedding_ = np.full((self.n_subjects_, self.n_components_), np.nan)
         self.embedding_[kept] = coordinates
+        context.call_on_fit_task_end(estimator=self)
         return self
 
     def transform(self, X):

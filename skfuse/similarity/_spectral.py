@@ -53,13 +53,15 @@ def spectral_coordinates(network, n_components):
     return values[order], as_coordinates(vectors[:, order], root)
 
 
-def operator_coordinates(operator, n_components, random_state=None):
+def operator_coordinates(operator, n_components, n_leading=None, random_state=None):
     """The same for a network that is known by its products.
 
     Parameters
     ----------
     operator : FusedOperator
     n_components : int
+    n_leading : int or None
+        Number of clusters that matters, if it is known.
     random_state : int, RandomState or None
         Start of the iteration.
 
@@ -71,7 +73,9 @@ def operator_coordinates(operator, n_components, random_state=None):
     if n_components == 0:
         return np.empty(0), np.empty((operator.shape[0], 0))
     # Eigenvectors beyond the clusters lie at the edge of a flat spectrum: a smaller residual would take many products.
-    values, vectors = leading_eigenvectors(operator, n_components + 1, tol=1e-3, random_state=random_state)
+    values, vectors = leading_eigenvectors(
+        operator, n_components + 1, n_leading=n_leading, tol=1e-3, random_state=random_state
+    )
     root = np.sqrt(operator.row_sums)
     constant = vectors.T @ (root / np.linalg.norm(root))
     left, mixing = np.linalg.eigh(np.diag(values) - np.outer(constant, constant))  # the constant one is taken out

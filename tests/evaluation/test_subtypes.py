@@ -345,3 +345,13 @@ def test_healthy_subjects_of_many_scanners(data_folder):
     ]
     found = find_subtypes(pd.concat(blocks, axis=1), site=labels["site"], n_clusters=4, **QUICK)
     assert found.sentence().startswith("Before anything else: clusters follow the site")
+
+
+def test_progress_counts_reference_cohorts_and_ends_whole(cohort):
+    seen = []
+    options = {**QUICK, "n_null": 4}
+    found = find_subtypes(cohort.X, n_clusters=3, on_progress=lambda *state: seen.append(state), **options)
+    total = seen[0][1]
+    assert total >= 2 * 4 + 3 + 1 + 6
+    assert seen == [(i, total) for i in range(1, total + 1)]
+    assert not hasattr(found.model, "_skl_callbacks")

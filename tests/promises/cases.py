@@ -48,11 +48,13 @@ def documented_warnings_ignored(*others):
 class Kind:
     """What estimators of one kind take.
 
-    `sample` makes a table with its targets; `without` has the promises that the kind cannot keep, and why.
+    `sample` makes a table with its targets; `without` has the promises that the kind cannot keep, and why; `refuses`
+    the edge tables that it refuses, and why.
     """
 
     sample: Callable
     without: Mapping = field(default_factory=dict)
+    refuses: Mapping = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,8 @@ def edge_tables_give_a_result_or_a_clear_error(case):
             try:
                 problem = _problem(case, sample, variant)
             except Exception as error:  # judged, not swallowed: `_unclear` fails any error that a user could not read
-                problem = _unclear(error) or (None if name in _MAY_BE_REFUSED else f"refused: {error}")
+                expected = name in _MAY_BE_REFUSED or name in case.entry.kind.refuses
+                problem = _unclear(error) or (None if expected else f"refused: {error}")
             if problem:
                 problems.append(f"{name}: {problem}, with {variant or 'the defaults'}")
     assert problems == []

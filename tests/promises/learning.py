@@ -56,4 +56,5 @@ def progress_is_reported(case):
     assert [events[0][0], events[-1][0]] == ["setup", "teardown"]
     begun = [task for event, task in events if event == "begin"]
     assert sorted(begun) == sorted(task for event, task in events if event == "end")
-    assert [task for task in begun if "modality" in task] == [f"modality {name}" for name in model.estimators_]
+    learned = model.estimators_ if hasattr(model, "estimators_") else model.networks_
+    assert [task for task in begun if "modality" in task] == [f"modality {name}" for name in learned]

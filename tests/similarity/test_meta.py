@@ -536,6 +536,10 @@ def test_unknown_meta_clusters_and_missing_subsamples_are_refused(found):
         model.co_clustering(subsamples=True)
     with pytest.raises(ValueError, match="X has 5 subjects"):
         model.held_out_test(np.arange(66), X=X.head())
+    named = X.set_axis([f"sub-{i:02}" for i in range(len(X))])
+    scale = pd.Series(np.arange(len(X)) % 7, index=named.index)
+    with pytest.raises(ValueError, match="another order"):
+        model.held_out_test(scale.iloc[::-1], X=named)
 
 
 class Recording:

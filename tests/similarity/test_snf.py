@@ -8,7 +8,7 @@ from sklearn.metrics import adjusted_rand_score, v_measure_score
 
 from skfuse.datasets import schizophrenia_subtypes
 from skfuse.modalities import NoModalityWarning, RowKernel, SkippedModalityWarning
-from skfuse.similarity import ANF, NEMO, SNF, SNFClassifier, SNFClustering, fuse_affinities, local_affinity
+from skfuse.similarity import ANF, GMC, NEMO, SNF, SNFClassifier, SNFClustering, fuse_affinities, local_affinity
 
 CLUSTERERS = [SNFClustering, NEMO, ANF]
 
@@ -183,12 +183,32 @@ def test_settings_by_modality():
         SNF(n_neighbors={"pet": 5}).fit(X)
 
 
+@pytest.mark.parametrize("cls", [*CLUSTERERS, GMC, SNFClassifier])
+def test_a_modality_of_equals_is_left_out(cls):
+    X = subtypes(60).X
+    y = np.arange(60) % 2
+    model = cls(2) if cls is not SNFClassifier else cls()
+    alike = X.assign(**{"pet__0": 1.1, "pet__1": np.where(np.arange(60) < 9, np.nan, 0.3)})
+    with pytest.warns(SkippedModalityWarning, match="'pet': all subjects who have it are alike"):
+        found = model.fit(alike, y).predict(alike)
+    np.testing.assert_array_equal(found, model.fit(X, y).predict(X))
+    with pytest.raises(ValueError, match="who have it and differ"):
+        model.fit(alike[["pet__0", "pet__1"]], y)
+    with pytest.raises(ValueError, match="who have it and differ"):
+        SNF(metric="gower").fit(pd.DataFrame({"pet__0": ["a"] * 30, "mri__0": [1.0] * 30}))
+
+
+def test_nemo_looks_beyond_the_subject_itself_in_small_cohorts():
+    X = subtypes(8).X
+    network = NEMO(2).fit(X).affinity_
+    assert (network > 0).sum() > 8 + 2
+
+
 @pytest.mark.parametrize("cls", [*CLUSTERERS, SNFClassifier])
-def test_few_identical_or_constant_subjects_give_a_result(cls):
+def test_few_or_identical_subjects_give_a_result(cls):
     rng = np.random.default_rng(0)
-    constant = np.ones((30, 4))
     identical = np.repeat(rng.normal(size=(3, 4)), 10, axis=0)
-    tables = [rng.normal(size=(n, 4)) for n in (2, 3, 5)] + [constant, identical]
+    tables = [rng.normal(size=(n, 4)) for n in (2, 3, 5)] + [identical]
     for values in tables:
         X = pd.DataFrame(values, columns=["mri__a", "mri__b", "pet__a", "pet__b"])
         y = np.arange(len(X)) % 2
@@ -206,6 +226,8 @@ def test_graph_for_networkx():
     assert graph.nodes[0]["cluster"] == model.labels_[0]
     one, other, data = next(iter(graph.edges(data=True)))
     assert data["weight"] == model.affinity_[one, other]
+    with pytest.raises(ValueError, match="at least 1"):
+        model.to_networkx(n_neighbors=0)
 
 
 def test_learned_weights_suppress_noise_and_keep_a_minority_that_is_true():

@@ -123,6 +123,20 @@ def test_p_values_that_were_not_asked_for_say_how_to_get_them():
         _ = alone.agreement_p_
 
 
+@pytest.mark.parametrize(
+    ("change", "metric", "reason"),
+    [
+        ({"pet__0": ["a", "b"] * 30}, "gower", "'pet' holds text"),
+        ({"pet__0": [1.0, 2.0, 3.0] + [np.nan] * 57}, "euclidean", "'pet' was measured in 3 subjects"),
+    ],
+)
+def test_what_no_reference_can_be_drawn_for_is_refused_at_once_by_name(change, metric, reason, monkeypatch):
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 4)), columns=[f"mri__{i}" for i in range(4)])
+    monkeypatch.setattr(SNFClustering, "_fit_fusion", lambda *_: pytest.fail("fitted first"))
+    with pytest.raises(ValueError, match=reason):
+        SNFClustering(2, metric=metric, n_null=9).fit(X.assign(**change))
+
+
 def test_a_second_fit_leaves_nothing_of_the_first():
     X, _ = groups(80)
     model = SNFClustering(3, n_null=4, random_state=0).fit(X)

@@ -74,13 +74,53 @@ def block_names(X):
     return {name: X.columns[positions(where, X.shape[1])].tolist() for name, where in resolve_modalities(X).items()}
 
 
-def fit_as_measured(estimator, X):
-    """Cluster the table as it is."""
-    fitted = clone(estimator).fit(X)
+class _Tasks:
+    """Calls a function at the end of every part of a fit."""
+
+    def __init__(self, on_task):
+        self.on_task = on_task
+
+    def setup(self, estimator, context):
+        """Nothing to prepare."""
+
+    def teardown(self, estimator, context):
+        """Nothing to close."""
+
+    def on_fit_task_begin(self, estimator, context, **_):
+        """Nothing is counted before it is done."""
+
+    def on_fit_task_end(self, estimator, context, **_):
+        """Count a part of the fit; the fit itself, which has no parent, is a step of the caller."""
+        if context.parent is not None:
+            self.on_task()
+
+
+def _fit(estimator, given, on_task):
+    """Fit, and call `on_task` after each of the parts of the clustering."""
+    model = final(estimator)
+    if on_task is None or not hasattr(model, "set_callbacks"):
+        return estimator.fit(given)
+    model.set_callbacks(_Tasks(on_task))
+    try:
+        return estimator.fit(given)
+    finally:
+        model.set_callbacks()  # they do not go into the file of the model
+
+
+def n_tasks(estimator, n_modalities):
+    """How many parts a fit tells of, where it tells of any: networks, the fusion, and two sets of reference cohorts."""
+    if not hasattr(estimator, "set_callbacks"):
+        return 0
+    return n_modalities + 1 + getattr(estimator, "n_null", 0) * min(n_modalities, 2)
+
+
+def fit_as_measured(estimator, X, on_task=None):
+    """Cluster the table as it is; `on_task` is called after each part of the fit."""
+    fitted = _fit(clone(estimator), X, on_task)
     return Arm(AS_MEASURED, X, X, fitted, without_tests(estimator), _labels(fitted, len(X)))
 
 
-def fit_harmonized(estimator, harmonizer, X, site, covariates):
+def fit_harmonized(estimator, harmonizer, X, site, covariates, on_task=None):
     """Cluster the table after a harmonizer that consumes the column of sites.
 
     Parameters
@@ -92,6 +132,8 @@ def fit_harmonized(estimator, harmonizer, X, site, covariates):
         Its name is the name of the column.
     covariates : DataFrame or None
         Those that the parameter `covariates` of the harmonizer names are given to it.
+    on_task : callable or None
+        Called after each part of the fit.
 
     Returns
     -------
@@ -99,7 +141,7 @@ def fit_harmonized(estimator, harmonizer, X, site, covariates):
     """
     given = X.assign(**{site.name: site.to_numpy()} | _consumed(harmonizer, covariates))
     pipeline = Pipeline([("harmonizer", _in_frames(harmonizer)), ("subtypes", _on_blocks(estimator, X))])
-    fitted = clone(pipeline).fit(given)
+    fitted = _fit(clone(pipeline), given, on_task)
     table = fitted[:-1].transform(given)
     lacking = [name for name in X.columns if name not in getattr(table, "columns", ())]
     if lacking:

@@ -9,9 +9,9 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from skfuse.evaluation.clusters import cluster_profile
-from skfuse.evaluation.compare import _as_table
+from skfuse.evaluation.frames import prefixed_frame
 from skfuse.evaluation.subtypes import _describe, _solutions, _tables
-from skfuse.evaluation.subtypes._arms import block_names, fit_as_measured, fit_harmonized
+from skfuse.evaluation.subtypes._arms import block_names, fit_as_measured, fit_harmonized, n_tasks
 from skfuse.evaluation.subtypes._result import Subtypes
 from skfuse.modalities import present_modalities
 from skfuse.modalities._subjects import refuse_other_order
@@ -108,8 +108,9 @@ def find_subtypes(
     >>> found.n_clusters, found.tables["associations"]["variable"].tolist()
     (3, ['site', 'missing pattern', 'has dmri', 'has rsfmri'])
     """
-    X = _as_table(X, modalities)
+    X = prefixed_frame(X, modalities)
     site, covariates, image_quality, target = _beside(X, site, covariates, image_quality, target)
+    own = estimator is None  # an estimator of the caller has callbacks of its own
     estimator = _estimator(estimator, n_clusters, n_null, n_jobs, random_state)
     if harmonizer is not None and site is None:
         raise ValueError("A harmonizer needs `site`: where each subject was examined.")
@@ -117,15 +118,18 @@ def find_subtypes(
     held = {"covariates": covariates, "image_quality": image_quality, "target": target}
     _check_categorical(categorical, held)
     options = {"n_permutations": n_permutations, "random_state": random_state}
-    total = 6 + len(block_names(X)) + (3 if harmonizer is not None else 0)
+    n_modalities, n_arms = len(block_names(X)), 1 if harmonizer is None else 2
+    n_parts = n_tasks(estimator, n_modalities) if own else 0
+    total = 6 + n_modalities + 3 * (n_arms - 1) + n_arms * n_parts
     # Many fits, most of them small: threads inside each would wait for one another.
     with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         step = _Steps(on_progress, total, caught)
-        made = [fit_as_measured(estimator, X)]
+        on_task = step.count if own else None
+        made = [fit_as_measured(estimator, X, on_task)]
         step("clustering, as measured")
         if harmonizer is not None:
-            made.append(fit_harmonized(estimator, harmonizer, X, site, covariates))
+            made.append(fit_harmonized(estimator, harmonizer, X, site, covariates, on_task))
             step("clustering, harmonized")
         notes = _notes(made, n_null)
         tables, sentences = _tables_of_arms(made, X, site, held, categorical, options, n_jobs, notes, step)
@@ -165,6 +169,10 @@ class _Steps:
             key = (what, one.category.__name__, str(one.message))
             self.rows[key] = self.rows.get(key, 0) + 1
         self.caught.clear()
+        self.count()
+
+    def count(self):
+        """One more part is done."""
         self.done = min(self.done + 1, self.total)
         if self.on_progress is not None:
             self.on_progress(self.done, self.total)
