@@ -1,14 +1,17 @@
 """The test for cluster structure: silent on noise, continua and heavy tails, and how often it finds subtypes.
 
-    python -m benchmarks.studies.cluster_null [--reduced] [--jobs 2]
+    python -m benchmarks.studies.cluster_null [--reduced] [--jobs 2] [--rows FILE]
 
 Cohorts of 100 to 240 subjects with three modalities are fused by similarity network fusion with the defaults of the
 class, and the modularity of the network is compared with 99 reference cohorts: a cohort is flagged if none reaches it
-(p = .01). A first set of cohorts was for choosing the test, the second judges it; they share no seed.
+(p = .01). A first set of cohorts was for choosing the test, the second judges it; they share no seed. `--rows` names a
+file that gets a line for each cohort; a run that was stopped goes on from there.
 """
 
 import argparse
+import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -250,19 +253,34 @@ def tasks_of(which):
     ]
 
 
-def main(reduced=False, jobs=2):
+def rows_of(tasks, jobs, file):
+    """Yield what was found in each cohort: first what `file` holds from an earlier run, then the rest, noted there."""
+    known = {}
+    if file is not None and Path(file).exists():
+        known = {tuple(task): row for task, row in map(json.loads, Path(file).read_text().splitlines())}
+    left = [task for task in tasks if task not in known]
+    yield from (known[task] for task in tasks if task in known)
+    found = Parallel(n_jobs=jobs, return_as="generator")(delayed(one_cohort)(*task) for task in left)
+    for task, row in zip(left, found, strict=True):
+        if file is not None:
+            with Path(file).open("a") as lines:
+                lines.write(json.dumps([task, row], default=float) + "\n")
+        yield row
+
+
+def main(reduced=False, jobs=2, rows=None):
     """Run the study; the reduced form takes 10 cohorts of three kinds and is not written."""
     if reduced:
         chosen = {"independent noise": 4, "uniform continuum": 4, "each modality shows one subtype": 2}
         tasks = [(*task, True) for task in tasks_of("development") if task[3] < chosen.get(task[2], 0)]
     else:
-        tasks = tasks_of("development") + tasks_of("judgement")
-    began, rows = time.perf_counter(), []
-    for row in Parallel(n_jobs=jobs, return_as="generator")(delayed(one_cohort)(*task) for task in tasks):
-        rows.append(row)
-        if len(rows) % 100 == 0:
-            print(f"{len(rows)} of {len(tasks)} cohorts, {time.perf_counter() - began:.0f} s", flush=True)
-    table = pd.DataFrame(rows, columns=["set", "kind", "cohort", "n", "structure", "agreement", "ARI"])
+        tasks = tasks_of("judgement") + tasks_of("development")
+    began, found = time.perf_counter(), []
+    for row in rows_of(tasks, jobs, rows):
+        found.append(row)
+        if len(found) % 100 == 0:
+            print(f"{len(found)} of {len(tasks)} cohorts, {time.perf_counter() - began:.0f} s", flush=True)
+    table = pd.DataFrame(found, columns=["set", "kind", "cohort", "n", "structure", "agreement", "ARI"])
     quoted = {which: summarize(table[table["set"] == which]) for which in SETS if (table["set"] == which).any()}
     for which, found in quoted.items():
         print(which)
@@ -287,4 +305,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--reduced", action="store_true")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--rows", help="file of the cohorts that are done")
     main(**vars(parser.parse_args()))

@@ -75,7 +75,10 @@ def leading_eigenvectors(operator, n_components, *, n_leading=None, tol=1e-4, ma
         return values, _fix_signs(vectors)
     start = check_random_state(random_state).standard_normal((n, n_components + 6))
     start[:, 0] = 1.0
-    multiply = lambda X: root * (operator @ (root * X))  # noqa: E731
+
+    def multiply(X):
+        return root * (operator @ (root * X))
+
     return _block_krylov(multiply, start / root, n_components, n_leading, tol, max_products)
 
 

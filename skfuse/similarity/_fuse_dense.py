@@ -74,6 +74,13 @@ def fuse_on_device(networks, transitions, present, weights, *, device, **options
         import torch
     except ImportError as error:
         raise ImportError(f"device={device!r} computes with torch, which is not installed: {error}") from error
+    try:
+        torch.empty(0, device=device)
+    except (
+        AssertionError,
+        RuntimeError,
+    ) as error:  # what torch raises for a device that is not there, or a misspelling
+        raise ValueError(f"device={device!r} cannot be used: {error}. Leave device=None for the processor.") from error
     n = len(present)
     tensors = []
     while networks:

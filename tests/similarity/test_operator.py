@@ -163,6 +163,21 @@ def test_eigenvectors_equal_those_of_a_dense_solver(three, iterated):
     np.testing.assert_array_equal(again[1], vectors)
 
 
+def test_the_leading_space_is_found_as_precisely_as_its_gap_asks_for(three, iterated):
+    operator = FusedOperator(three[0], random_state=0)
+    root = 1 / np.sqrt(operator.row_sums)
+    matrix = root[:, None] * operator.toarray() * root
+    exact = np.linalg.eigvalsh(matrix)[::-1]
+    residuals = {}
+    for n_leading in (1, 6):
+        values, vectors = leading_eigenvectors(operator, 9, n_leading=n_leading, tol=0.3, random_state=0)
+        residuals[n_leading] = np.linalg.norm(matrix @ vectors - vectors * values, axis=0)
+    assert residuals[6][:6].max() <= 0.06 * (exact[5] - exact[6])
+    assert residuals[1][:6].max() > residuals[6][:6].max()
+    with pytest.raises(ValueError, match="n_leading"):
+        leading_eigenvectors(operator, 4, n_leading=5)
+
+
 def test_eigenvectors_of_few_subjects_and_of_separate_groups():
     walks, _ = cohort(60, 2)
     values, vectors = leading_eigenvectors(FusedOperator(walks), 60)

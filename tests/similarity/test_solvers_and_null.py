@@ -1,10 +1,14 @@
 """The matrix-free solver beside the exact one, and the p-values of SNFClustering."""
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
+from skfuse.datasets import schizophrenia_subtypes
 from skfuse.io import load_model, save_model
 from skfuse.modalities import NoModalityWarning, RowKernel
 from skfuse.similarity import SNF, SNFClassifier, SNFClustering
@@ -180,3 +184,21 @@ def test_settings_of_one_modality_are_checked(params):
     X, _ = groups(60)
     with pytest.raises(ValueError, match="'mri'"):
         SNF(**params).fit(X)
+
+
+def test_torch_on_its_own_device_gives_the_same_network():
+    pytest.importorskip("torch")
+    X = schizophrenia_subtypes(90, missing=0.2, random_state=0).X
+    for variant in ("add-identity", "half-diagonal"):
+        expected = SNF(variant=variant).fit(X).affinity_
+        np.testing.assert_allclose(SNF(variant=variant, device="cpu:0").fit(X).affinity_, expected, atol=1e-14)
+
+
+def test_a_device_that_is_not_there_is_refused_in_plain_words(monkeypatch):
+    def empty(size, device):
+        raise AssertionError("Torch not compiled with CUDA enabled")
+
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(empty=empty))
+    X = schizophrenia_subtypes(40, random_state=0).X
+    with pytest.raises(ValueError, match=r"device='cuda' cannot be used: .* Leave device=None"):
+        SNF(device="cuda").fit(X)
