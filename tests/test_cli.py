@@ -2,6 +2,7 @@ import json
 import os
 import re
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -207,6 +208,21 @@ def test_a_model_predicts_the_same_in_another_process(model, folder, tmp_path):
     assert run("predict", model, folder, "--out", here).exit_code == 0
     subprocess.run([sys.executable, "-m", "skfuse", "predict", model, folder, "--out", there], check=True)
     assert here.read_bytes() == there.read_bytes()
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("name", ["mri.csv", "../link/mri.csv", "MRI.csv", "new.csv"])
+def test_predictions_never_replace_a_table_nor_become_one(model, folder, tmp_path, name, wide):
+    tables = tmp_path / "tables"
+    shutil.copytree(folder, tables)
+    (tmp_path / "link").symlink_to(tables)
+    before = {path.name: path.read_bytes() for path in tables.iterdir()}
+    if wide:
+        tables, name = tables / "mri.csv", "../link/mri.csv"
+    found = run("predict", model, tables, "--out", tmp_path / "tables" / name)
+    assert found.exit_code == 1, found.output
+    assert re.search("is one of the files that are read|lies among the tables", " ".join(found.output.split()))
+    assert {path.name: path.read_bytes() for path in (tmp_path / "tables").iterdir()} == before
 
 
 @pytest.mark.parametrize("harm", ["byte", "pickle", "text"])

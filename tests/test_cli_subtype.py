@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -8,9 +9,11 @@ from sklearn.metrics import adjusted_rand_score
 from typer.testing import CliRunner
 
 from skfuse.cli import app
+from skfuse.cli._console import as_options
 from skfuse.cli._demo import write_tables
 from skfuse.cli._subtype_cohort import read_subjects
 from skfuse.datasets import schizophrenia_subtypes
+from skfuse.report import _write
 
 HARMONIZER = """
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -67,7 +70,7 @@ def done(folder, tmp_path_factory):
     return run(*quick(folder, "--out", out)), out
 
 
-def test_everything_is_written(cohort, done):
+def test_everything_is_written(cohort, folder, done):
     found, out = done
     assert found.exit_code == 0, found.output
     wanted = {"report.html", "report.md", "labels.csv", "tables", "result.json", "model.skops", "MODEL_CARD.md"}
@@ -76,7 +79,11 @@ def test_everything_is_written(cohort, done):
     assert adjusted_rand_score(cohort.y[labels.index], labels["cluster"]) > 0.9
     result = json.loads((out / "result.json").read_text())
     assert result["settings"]["command"].startswith("skfuse subtype ")
-    assert "--n-clusters 3" in result["settings"]["command"]
+    command = result["settings"]["command"]
+    assert "--n-clusters 3" in command
+    assert "--seed 0" in command
+    assert f" {folder.name} " in command
+    assert str(folder.parent) not in command
     assert result["cohort"]["covariates"] == ["age", "sex"]
     assert {row["variable"] for row in result["tables"]["associations"]} >= {"site", "age", "sex"}
 
@@ -178,6 +185,96 @@ def test_the_card_of_another_model_is_told_before_the_fits(folder, tmp_path):
     assert found.exit_code == 1
     assert "is the card of another model" in said(found)
     assert not (tmp_path / "report.html").exists()
+
+
+def files(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("out", [".", "../cohort", "link", "elsewhere", "tables-inside"])
+def test_no_table_of_a_cohort_is_overwritten(folder, tmp_path, out):
+    cohort = tmp_path / "cohort"
+    shutil.copytree(folder, cohort)
+    (tmp_path / "link").symlink_to(cohort)
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copy(folder / "labels.csv", tmp_path / "elsewhere")
+    (tmp_path / "tables-inside").mkdir()
+    (tmp_path / "tables-inside" / "tables").symlink_to(cohort)
+    before = files(tmp_path)
+    place = cohort / out if out.startswith(".") else tmp_path / out
+    found = run(*quick(cohort, "--out", place))
+    assert found.exit_code == 1, found.output
+    wanted = "not of an earlier report of subtypes" if out == "elsewhere" else "among the tables of the cohort"
+    assert wanted in said(found)
+    assert "cluster 1" not in found.output
+    assert files(tmp_path) == before
+
+
+def test_nor_a_wide_table_of_that_name(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("id,mri__a,mri__b\n" + "".join(f"s{k},{k},{k % 7}\n" for k in range(30)))
+    before = path.read_bytes()
+    found = run("subtype", path, "--null", 0, "--n-clusters", 2, "--out", tmp_path)
+    assert found.exit_code == 1
+    assert "among the tables of the cohort" in said(found)
+    assert path.read_bytes() == before
+
+
+def test_an_earlier_report_is_replaced_and_a_stop_in_the_middle_leaves_no_model(folder, done, tmp_path, monkeypatch):
+    out = tmp_path / "report"
+    shutil.copytree(done[1], out)
+    move, left = _write._move, iter(range(5))
+
+    def stopping(source, target):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        move(source, target)
+
+    monkeypatch.setattr(_write, "_move", stopping)
+    again = quick(folder, "--seed", 1, "--out", out)
+    found = run(*again)
+    assert found.exit_code == 130, found.output
+    assert "Nothing was kept" not in said(found)
+    assert "holds at most a part of the new report, no model," in said(found)
+    assert not {"model.skops", "MODEL_CARD.md"} & {path.name for path in out.iterdir()}
+    monkeypatch.setattr(_write, "_move", move)
+    found = run(*again)
+    assert found.exit_code == 0, found.output
+    assert "--seed 1" in (out / "MODEL_CARD.md").read_text()
+
+
+def test_a_stop_before_writing_says_that_nothing_was_kept(folder, done, tmp_path, monkeypatch):
+    from skfuse.evaluation import subtypes
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subtypes, "find_subtypes", stopped)
+    out = tmp_path / "report"
+    shutil.copytree(done[1], out)
+    found = run(*quick(folder, "--out", out))
+    assert found.exit_code == 130
+    assert "Nothing was kept; the same command starts over." in said(found)
+    assert files(out) == files(done[1])
+
+
+@pytest.mark.parametrize(
+    ("message", "wanted"),
+    [
+        ("leave it out: drop='^mri__a2$'.", "leave it out: --drop '^mri__a2$'."),
+        ("visit='<column>=<value>' for one", "--visit '<column>=<value>' for one"),
+        ("Give n_clusters=2 or more.", "Give --n-clusters 2 or more."),
+        ("out (n_null=0, or --null 0), or", "out (--null 0), or"),
+        ("was not tested: n_null is 0.", "was not tested: --null is 0."),
+        ("a raindrop='x' and n_clusters", "a raindrop='x' and n_clusters"),
+    ],
+)
+def test_messages_name_options(message, wanted):
+    assert as_options(message) == wanted
+
+
+def test_without_a_test_of_structure_the_note_names_the_option(done):
+    assert "was not tested: --null is 0" in said(done[0])
 
 
 def test_a_column_with_a_role_is_never_a_feature(tmp_path):

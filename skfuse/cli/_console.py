@@ -1,5 +1,6 @@
 """What the commands share: where they print, how they report progress and how they fail."""
 
+import re
 import shlex
 import warnings
 from contextlib import contextmanager
@@ -22,24 +23,52 @@ def plain(text):
 
 def note(text):
     """Say something that the user did not ask for but should know."""
-    console.print(f"[yellow]note:[/] {plain(text)}", highlight=False)
+    console.print(f"[yellow]note:[/] {plain(as_options(text))}", highlight=False)
 
 
-#: Where results go and how they are made faster changes no number.
+#: Messages name parameters, as Python does; the options that are called otherwise.
+_OPTIONS = (
+    (r"n_null=0, or --null 0", "--null 0"),
+    (r"\bn_null=(\d+)", r"--null \1"),
+    (r"\bn_null is 0", "--null is 0"),
+    (r"\bn_clusters=(['\"]?)(\w+)\1", r"--n-clusters \2"),
+    (r"\b(drop|visit)=(['\"])(.*?)\2", r"--\1 '\3'"),
+    (r", or a smaller `min_site_size`", ""),  # no option sets it
+)
+
+
+def as_options(text):
+    """Return a message of a function with the options of the command in place of its parameters."""
+    text = str(text)
+    for pattern, option in _OPTIONS:
+        text = re.sub(pattern, option, text)
+    return text
+
+
+#: Where results go and how they are made faster changes no number; a command that needs one of them has it.
 _BESIDE = {"out", "checkpoint", "jobs", "debug", "show_subjects", "report"}
 
 
 def command_line(context):
-    """Return the command as it was given, for the record: folders by their names only, as a report is passed on."""
+    """Return the command that makes the same numbers, for the record, always with its seed.
+
+    Of files and folders only the names: a report is passed on, and a path may name a person, a study or a patient.
+    """
     words = ["skfuse", context.info_name]
     for parameter in context.command.params:
         value = context.params[parameter.name]
-        if parameter.name in _BESIDE or value is None or value == parameter.default:
+        default = value is None or (value == parameter.default and parameter.name != "seed")
+        if default or (parameter.name in _BESIDE and not parameter.required):
             continue
         for one in value if isinstance(value, list | tuple) else [value]:
             option = [] if parameter.param_type_name == "argument" else [parameter.opts[0]]
-            words += option if one is True else [*option, one.name if isinstance(one, Path) else str(one)]
+            words += option if one is True else [*option, _name(one) if isinstance(one, Path) else str(one)]
     return shlex.join(words)
+
+
+def _name(path):
+    """The name of a file or folder, also of the one where the command was given."""
+    return path.name or path.resolve().name or str(path)
 
 
 @contextmanager
@@ -50,11 +79,11 @@ def one_line_errors(debug, *, when_stopped="Nothing was kept."):
     except (ValueError, OSError, ImportError, MemoryError) as error:
         if debug:
             raise
-        said = " ".join(str(error).split()) or type(error).__name__
+        said = " ".join(as_options(error).split()) or type(error).__name__
         errors.print(f"[bold red]error:[/] {plain(said)}", highlight=False, soft_wrap=True)
         raise typer.Exit(code=1) from None
-    except KeyboardInterrupt:
-        errors.print(f"\n[bold yellow]stopped.[/] {plain(when_stopped)}", highlight=False, soft_wrap=True)
+    except KeyboardInterrupt as stop:  # with a text if it came while files were being replaced
+        errors.print(f"\n[bold yellow]stopped.[/] {plain(str(stop) or when_stopped)}", highlight=False, soft_wrap=True)
         raise typer.Exit(code=STOPPED) from None
 
 

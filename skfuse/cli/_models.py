@@ -53,7 +53,7 @@ def fit(
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="File made by `fit`.")],
+    model: Annotated[Path, typer.Argument(help="File made by `fit` or `subtype`.")],
     tables: Annotated[Path, typer.Argument(help="Folder with one table per modality, or one wide table.")],
     out: Annotated[Path | None, typer.Option(help="File for the predictions, *.csv or *.json.")] = None,
     site: Annotated[str | None, typer.Option(help="Column of sites. Default: that of the training cohort.")] = None,
@@ -70,6 +70,8 @@ def predict(
     with one_line_errors(debug):
         if out is not None and (out.suffix.lower() not in (".csv", ".json") or not out.parent.is_dir()):
             raise ValueError(f"Predictions are written as .csv or .json into a folder that is there, got {str(out)!r}.")
+        if out is not None:
+            _refuse_inputs(out, model, tables)
         with logged_warnings():
             fitted = load_fitted_model(model, allow_other_versions=allow_other_versions)
             found = predict_table(fitted, tables, site=site, visit=visit, drop=drop)
@@ -81,6 +83,18 @@ def predict(
         if out is not None:
             console.print(f"Predictions: [bold]{plain(found.write(out))}[/]", highlight=False, soft_wrap=True)
         console.print(plain(found.header["use"]), style="dim")
+
+
+def _refuse_inputs(out, model, tables):
+    """Refuse to write on the model or on a table, or where the predictions would be read as one next time."""
+    inputs = [model, *(tables.iterdir() if tables.is_dir() else [tables])]
+    if out.exists() and any(path.exists() and out.samefile(path) for path in inputs):
+        raise ValueError(f"--out {str(out)!r} is one of the files that are read, and would be lost. Name another file.")
+    if out.suffix.lower() == ".csv" and tables.is_dir() and out.parent.samefile(tables):
+        raise ValueError(
+            f"--out {str(out)!r} lies among the tables, where the next run would read it as one of them. Name a file "
+            "in another folder."
+        )
 
 
 def _table(predictions):

@@ -10,10 +10,19 @@ from rich import box
 from rich.table import Table
 
 from skfuse.cli._compare import CohortPath, Debug, Drop, Seed, Visit, refuse_unwritable
-from skfuse.cli._console import command_line, console, logged_warnings, note, one_line_errors, plain, progress
+from skfuse.cli._console import (
+    as_options,
+    command_line,
+    console,
+    logged_warnings,
+    note,
+    one_line_errors,
+    plain,
+    progress,
+)
 from skfuse.cli._subtype_cohort import read_subjects
 
-MODEL = "model.skops"
+MODEL, CARD = "model.skops", "MODEL_CARD.md"
 
 
 def subtype(
@@ -57,11 +66,11 @@ def subtype(
     debug: Debug = False,
 ):
     """Find clusters of subjects: are they sites, is there any structure, what are they, where is a new patient."""
-    with one_line_errors(debug):
+    with one_line_errors(debug, when_stopped="Nothing was kept; the same command starts over."):
         held = {"covariates": covariates or (), "image_quality": image_quality or (), "target": target or ()}
         with logged_warnings():
             read, beside = read_subjects(cohort, site=site, visit=visit, drop=drop, **held)
-        console.print(plain(read.log), highlight=False)
+        console.print(plain(as_options(read.log)), highlight=False)
         if dry_run:
             return
         if jobs == 0:
@@ -69,6 +78,7 @@ def subtype(
         chosen = _number(n_clusters)
         transformer = None if harmonizer is None else _transformer(harmonizer, site)
         if out is not None:
+            _refuse_inputs(out, cohort)
             _refuse_unusable(out)
         with progress("Clustering") as on_progress:
             found = _find(
@@ -84,9 +94,13 @@ def subtype(
                 on_progress=on_progress,
             )
         found.settings["command"] = command_line(context)
+        found.notes = [as_options(text) for text in found.notes]
         show(found)
-        if out is not None:
-            finish(found, out, read.log.coding)
+        if out is None:
+            return
+        page, problem = write(found, out, read.log.coding)
+    with one_line_errors(debug, when_stopped=f"The report is in {out}, whole."):
+        tell(page, problem)
 
 
 def _find(read, beside, **options):
@@ -116,25 +130,31 @@ def show(found):
     console.print("Research use; not externally validated.", style="dim")
 
 
-def finish(found, out, coding):
-    """Write the report, the labels and the model."""
+def write(found, out, coding):
+    """Write the report, the labels and the model; return the page, and why there is no model (None if there is)."""
     from skfuse.deployment import subtype_model
     from skfuse.report import write_subtype_report
 
-    page = write_subtype_report(found, out)
-    console.print(f"\nReport: [bold]{plain(page)}[/]", highlight=False, soft_wrap=True)
-    console.print(f"Labels: [bold]{plain(out / 'labels.csv')}[/], a row per subject", highlight=False, soft_wrap=True)
     try:
-        path = subtype_model(found, coding=coding, created_with=found.settings["command"]).save(out / MODEL)
+        model = subtype_model(found, coding=coding, created_with=found.settings["command"])
+        return write_subtype_report(found, out, model=model), None
     except (ValueError, TypeError) as error:  # what skops raises for the attributes of somebody's own class
         if found.settings["harmonizer"] is None:
             raise
-        stale = " The one that is there is of an earlier run." if (out / MODEL).exists() else ""
-        note(f"no model was written, as the harmonizer cannot be kept in one.{stale} {error}")
+        return write_subtype_report(found, out), error
+
+
+def tell(page, problem):
+    """Say what was written."""
+    labels, model, card = (page.with_name(name) for name in ("labels.csv", MODEL, CARD))
+    console.print(f"\nReport: [bold]{plain(page)}[/]", highlight=False, soft_wrap=True)
+    console.print(f"Labels: [bold]{plain(labels)}[/], a row per subject", highlight=False, soft_wrap=True)
+    if problem is not None:
+        note(f"no model was written, as the harmonizer cannot be kept in one. {problem}")
         return
-    console.print(f"Model: [bold]{plain(path)}[/]", highlight=False, soft_wrap=True)
-    console.print(f"Card: [bold]{plain(path.with_name('MODEL_CARD.md'))}[/]", highlight=False, soft_wrap=True)
-    console.print(f"Next: skfuse predict {plain(path)} NEW-TABLES --out clusters.csv", highlight=False, soft_wrap=True)
+    console.print(f"Model: [bold]{plain(model)}[/]", highlight=False, soft_wrap=True)
+    console.print(f"Card: [bold]{plain(card)}[/]", highlight=False, soft_wrap=True)
+    console.print(f"Next: skfuse predict {plain(model)} NEW-TABLES --out clusters.csv", highlight=False, soft_wrap=True)
 
 
 def _table(found):
@@ -191,10 +211,23 @@ def _transformer(name, site):
     return made
 
 
+def _refuse_inputs(out, cohort):
+    """Refuse a folder where the report would lie among the tables of the cohort, or on one of them."""
+    tables = (out / "tables").resolve()
+    inside = (out.resolve(), tables) if cohort.is_dir() else (tables,)
+    folder = cohort if cohort.is_dir() else cohort.parent
+    if folder.resolve() in inside or cohort.resolve() == (out / "labels.csv").resolve():
+        raise ValueError(
+            f"--out {str(out)!r} would write among the tables of the cohort, which are read whole and would be lost or "
+            "mixed up with the report. Choose a folder of its own for the report."
+        )
+
+
 def _refuse_unusable(out):
     """Find out before the fits that report or model cannot be written."""
     from skfuse.deployment._card import check_card
-    from skfuse.deployment._fitted import CARD
+    from skfuse.report._subtype_write import refuse_foreign
 
     refuse_unwritable(out)
     check_card(out / CARD, MODEL)
+    refuse_foreign(out)

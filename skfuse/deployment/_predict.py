@@ -214,6 +214,7 @@ def _flag(table, model, data, present):
     training, own = model.manifest["training"], {name: present[name] for name in model.modalities}
     known = {" + ".join(m for m in pattern.split(" + ") if m in own) or NOTHING for pattern in training["patterns"]}
     n_out, n_extreme, names = _ranges(model, data.X)
+    usual = _usually_out(model, data.X)
     table["n_out_of_range"], table["n_extreme"] = n_out, n_extreme
     table["unseen_site"] = _unseen_sites(data.site, training["sites"], len(table))
     table["rare_pattern"] = [pattern not in known for pattern in patterns(own)]
@@ -224,8 +225,11 @@ def _flag(table, model, data, present):
         if row.no_modality:
             says.append(f"no modality that the model uses: {_INSTEAD[model.manifest['task'] == 'clustering']}")
         if row.n_out_of_range:
+            # Of very many features some lie outside in anybody.
+            context = f" ({usual[i]:.0f} would be usual)" if usual[i] >= 0.5 else ""
             says.append(
-                f"{number_of(row.n_out_of_range, 'feature')} outside the range of training: {shorten(names[i])}"
+                f"{number_of(row.n_out_of_range, 'feature')} outside the range of training{context}: "
+                f"{shorten(names[i])}"
             )
         if row.unseen_site:
             says.append("site not in training")
@@ -251,6 +255,19 @@ def _ranges(model, X):
         for row, column in np.argwhere(outside):
             names[row].append(columns[column])
     return n_out, n_extreme, names
+
+
+def _usually_out(model, X):
+    """How many features of each subject would lie outside the range if it were one more of the training subjects.
+
+    The next of n exchangeable values lies outside the range of the others with probability 2 / (n + 1).
+    """
+    patterns_of_training, expected = model.manifest["training"]["patterns"], np.zeros(len(X))
+    for name in model.modalities:
+        n = sum(count for pattern, count in patterns_of_training.items() if name in pattern.split(" + "))
+        columns = [f"{name}__{feature}" for feature in model.manifest["modalities"][name]["columns"]]
+        expected += X[columns].notna().to_numpy().sum(axis=1) * (2.0 / (n + 1.0) if n else 0.0)
+    return expected
 
 
 def _unseen_sites(sites, known, n_rows):

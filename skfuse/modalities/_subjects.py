@@ -102,7 +102,7 @@ def is_row_number(index):
     return type(index).__name__ == "RangeIndex" and index.name is None and index.start == 0 and index.step == 1
 
 
-def refuse_other_order(X, values, label):
+def refuse_other_order(X, values, label, of="X"):
     """Refuse a target or groups that hold the subjects of a table in another order.
 
     scikit-learn pairs rows by position. Where both carry ids as text, a different order is never meant; integer
@@ -114,8 +114,8 @@ def refuse_other_order(X, values, label):
         The table.
     values : Series or array-like
         Target or groups.
-    label : str
-        What messages call `values`.
+    label, of : str
+        What messages call `values` and `X`.
 
     Raises
     ------
@@ -131,6 +131,6 @@ def refuse_other_order(X, values, label):
     if shared.any() and index.is_unique:
         row = int(np.argmax(np.asarray(index) != np.asarray(other)))
         raise ValueError(
-            f"{label} is in another order than X: row {row} is {index[row]!r} in X and {other[row]!r} in {label}. Rows "
-            f"are paired by position, so subjects would be mixed up. Use {label}.loc[X.index]."
+            f"{label} is in another order than {of}: row {row} is {index[row]!r} in {of} and {other[row]!r} in {label}."
+            f" Rows are paired by position, so subjects would be mixed up. Use {label}.loc[{of}.index]."
         )

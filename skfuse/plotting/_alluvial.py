@@ -42,7 +42,8 @@ class AlluvialDisplay(Display):
         Parameters
         ----------
         labels : dict of str to array-like of shape (n_subjects,)
-            From solution to cluster numbers from 1; less for "in no cluster".
+            From solution to ``labels_``, -1 for "in no cluster". Clusters are numbered from 1 in the picture; labels
+            none of which is 0 in any solution are taken for such numbers.
         reference : str or None
             As in the class.
 
@@ -53,7 +54,8 @@ class AlluvialDisplay(Display):
         """
         import pandas as pd
 
-        table = pd.DataFrame({name: np.maximum(np.asarray(values), 0) for name, values in labels.items()})
+        table = pd.DataFrame({name: np.asarray(values) for name, values in labels.items()}).fillna(-1)
+        table = (table + 1).clip(lower=0) if (table == 0).any(axis=None) else table.clip(lower=0)
         counts = table.groupby(list(table), sort=True).size().reset_index(name="n_subjects")
         return cls(counts, reference=reference)
 
@@ -73,6 +75,8 @@ class AlluvialDisplay(Display):
         display : AlluvialDisplay
             Not drawn yet.
         """
+        if by not in ("number", "modality", "arm"):
+            raise ValueError(f"`by` must be 'number', 'modality' or 'arm', got {by!r}.")
         reference = {"number": f"{subtypes.n_clusters} clusters", "modality": None, "arm": subtypes.arm}[by]
         return cls(subtypes.tables[f"solutions_by_{by}"], reference=reference)
 

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from skfuse.evaluation.subtypes._sentence import arms, no_evidence, site_warning
+from skfuse.evaluation.clusters._associations_wording import FAMILY_LEVEL, few_permutations, too_few
+from skfuse.evaluation.subtypes._sentence import arms, no_evidence, site_warning, too_few_references
+from skfuse.evaluation.subtypes._tables import ONE_MODALITY
 from skfuse.plotting import AlluvialDisplay
 from skfuse.plotting._style import number
 from skfuse.report._document import (
@@ -15,6 +17,7 @@ from skfuse.report._document import (
     Table,
     p_value,
     percent,
+    several,
     whole,
 )
 from skfuse.report._pictures import picture
@@ -38,30 +41,47 @@ def associations(found):
     blocks = []
     for arm in arms(found):
         own = findings[findings["arm"] == arm]
-        warned = own[own["warns"].astype(bool)]
+        # Where the pattern of all modalities is warned of, each of them is a row of the table and no more.
+        warned = own[own["warns"].astype(bool) & (own["role"] != ONE_MODALITY)]
         name = f" ({arm})" if len(arms(found)) > 1 else ""
         if len(warned):
             site = bool(site_warning(found, arm))
             head = "Site warning" if site else "To look at before anything is called a subtype"
             blocks.append(Callout(f"{head}{name}", tuple(warned["text"]), "alarm" if site else "look"))
         else:
-            text = f"{len(own)} comparisons were made. No evidence is not evidence of absence: see the limits below."
-            blocks.append(Callout(f"No association stands out{name}", (text,), "calm"))
+            blocks.append(_nothing_stands_out(found, table[table["arm"] == arm], name))
     blocks += [_association_table(found, arm, table[table["arm"] == arm]) for arm in arms(found)]
     calm = tuple(findings[(findings["arm"] == found.arm) & ~findings["warns"].astype(bool)]["text"])
     if calm:
-        blocks.append(Fold("Each comparison in words", (Callout("No evidence of", calm, "calm"),)))
+        blocks.append(Fold("Each comparison in words", (Callout("What is not warned of", calm, "calm"),)))
     return Section("associations", title, tuple(blocks), short)
+
+
+def _nothing_stands_out(found, table, name):
+    """No warning: there was nothing to find, too little was drawn, or sites hide it."""
+    n = found.settings["n_permutations"]
+    if too_few(n):
+        return Callout(f"Nothing was decided{name}", (f"{few_permutations(n)} for any p-value to tell.",), "look")
+    count = len(table)
+    text = f"{several(count, 'comparison')} {'was' if count == 1 else 'were'} made. "
+    text += "No evidence is not evidence of absence: see the limits below."
+    inside = ", ".join(table.loc[table["p_within_sites"] <= FAMILY_LEVEL, "variable"])
+    if inside:
+        more = f"Within sites, clusters differ in {inside}; these p-values are not adjusted."
+        return Callout(f"No association stands out over all sites{name}", (text, more), "look")
+    return Callout(f"No association stands out{name}", (text,), "calm")
 
 
 def _association_table(found, arm, table):
     within = bool(table["p_within_sites"].notna().any())
-    lines = []
+    lines, warned = [], bool(site_warning(found, arm))
     for row in table.itertuples():
         cells = [row.variable, row.role, whole(row.n_subjects)]
         cells += [_limits(row) if not row.note else f"not compared: {row.note}", _measure(row)]
         cells += [p_value(row.p_value), p_value(row.p_familywise)] + ([p_value(row.p_within_sites)] if within else [])
-        lines.append(Line(tuple(cells), "strong" if row.p_familywise <= 0.05 else ""))
+        lines.append(
+            Line(tuple(cells), "strong" if row.p_familywise <= 0.05 or (warned and row.role == "site") else "")
+        )
     columns = [
         Column("Variable", "Held out: none of these was clustered.", "text"),
         Column("Kind", "", "text"),
@@ -72,7 +92,7 @@ def _association_table(found, arm, table):
         Column("p, family-wise", "Held to the family-wise error over all rows."),
     ]
     if within:
-        columns.append(Column("p within sites", "Clusters permuted within sites."))
+        columns.append(Column("p within sites", "Clusters permuted within sites; not adjusted."))
     name = f", {arm}" if len(arms(found)) > 1 else ""
     return Table(f"Associations of the clusters{name}", tuple(columns), tuple(lines), file="associations")
 
@@ -90,6 +110,8 @@ def structure(found):
         text = "This was not tested: clustering finds clusters in anything. Set the number of reference cohorts."
         return Section("structure", title, (Callout("Not tested", (text,), "look"),), short)
     tone, head = ("alarm", "No evidence of clusters") if no_evidence(found) else ("calm", "More than a single cloud")
+    if too_few_references(found):
+        tone, head = "look", "Too few reference cohorts to decide"
     said = tuple(own.sort_values("question", ascending=False, kind="stable")["sentence"])
     text = (
         "The same analysis was run on reference cohorts. For structure, each is a single cloud with the covariance "
@@ -181,6 +203,8 @@ def held_out(found):
     if within:
         columns.append(Column("p within sites", "Clusters permuted within sites; not adjusted."))
     text = "These variables had no part in the clusters, so their p-values are what they say."
+    if not table["p_value"].notna().any():
+        text = "None of these variables could be tested; the table says why of each."
     blocks = (Paragraph(text), Table("Held-out variables", tuple(columns), tuple(lines), file="held_out"))
     return Section("held-out", title, blocks, short)
 
@@ -190,7 +214,12 @@ def sites(found):
     title, short = "Do the clusters survive without a site?", "Sites left out"
     table = found.tables["site_stability"]
     if not len(table):
-        text = "Sites were not given" if not found.cohort["n_sites"] else "No site could be left out"
+        known = (found.cohort["n_sites"], bool(found.cohort.get("n_unknown_site")))
+        text = {
+            (None, False): "Sites were not given",
+            (0, True): "No subject's site is known",
+            (1, False): "There is only one site",
+        }.get(known, "No site could be left out")
         return Section("sites", title, (Paragraph(f"{text}: this was not measured."),), short)
     text = (
         "Everything was done again without each site. Leaving out anybody changes clusters a little, so as many "
@@ -224,7 +253,9 @@ def sites(found):
             Column("Rand, random", "The same where as many random subjects are left out."),
             Column("Same cluster", "Subjects of the site who are predicted into the cluster that they have with all."),
             Column(
-                "Rand, left out", "Adjusted Rand index of their predicted clusters and those that they have with all."
+                "Rand, left out",
+                "Adjusted Rand index of their predicted clusters and those that they have with all; – where these are "
+                "one cluster.",
             ),
         )
         name = f", {arm}" if len(arms(found)) > 1 else ""

@@ -1,7 +1,7 @@
 """Who was studied, what could not be done, and every setting."""
 
 from skfuse.report import _cohort_sections
-from skfuse.report._document import Column, Facts, Line, Pair, Section, Table, percent, whole
+from skfuse.report._document import Column, Facts, Line, Pair, Section, Table, percent, several, whole
 from skfuse.report._method_sections import _said
 
 
@@ -12,7 +12,7 @@ def cohort(found):
     facts = (
         ("Cohort", about["name"]),
         ("Subjects", whole(about["n_subjects"])),
-        ("Sites", whole(about["n_sites"]) if about["n_sites"] else "not given"),
+        ("Sites", _sites(about)),
         ("Held out, never clustered", ", ".join([*([about["site"]] if about["site"] else []), *held]) or "nothing"),
     )
     patterns = found.tables["patterns"]
@@ -29,6 +29,14 @@ def cohort(found):
         Table("Patterns of present modalities", columns, lines, file="patterns"),
     )
     return Section("cohort", "The cohort", blocks)
+
+
+def _sites(about):
+    """How many sites are known, and how many subjects are of none of them."""
+    if about["n_sites"] is None:
+        return "not given"
+    unknown = about.get("n_unknown_site", 0)
+    return whole(about["n_sites"]) + (f", and {several(unknown, 'subject')} of unknown site" if unknown else "")
 
 
 def notes(found):

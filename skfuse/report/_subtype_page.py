@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from skfuse.evaluation.subtypes._sentence import arms, no_evidence, site_warning
+from skfuse.evaluation.subtypes._sentence import arms, no_evidence, site_warning, too_few_references
 from skfuse.plotting._style import number
 from skfuse.report import _subtype_checks, _subtype_clusters, _subtype_method
 from skfuse.report._document import Document, Tile, p_value, percent, several, whole
@@ -63,6 +63,9 @@ def _tiles(found):
             value = float(own["mutual_information"].iloc[0]) if len(own) else np.nan
             p = p_value(own["p_familywise"].iloc[0]) if len(own) else "–"
             name = "Clusters and sites" + (f", {arm}" if len(arms(found)) > 1 else "")
+            if not np.isfinite(value):
+                tiles.append(Tile(name, "–", "could not be asked"))
+                continue
             tone = "worse" if site_warning(found, arm) else ""
             note = f"adjusted mutual information, p {p if p.startswith('<') else f'= {p}'}"
             tiles.append(Tile(name, number(value), f"{tone} · {note}".removeprefix(" · "), ""))
@@ -72,6 +75,7 @@ def _tiles(found):
     own = own[(own["arm"] == found.arm) & (own["question"] == "structure")]
     if len(own):
         said = "no evidence" if no_evidence(found) else "more than one cloud"
+        said = "too few reference cohorts" if too_few_references(found) else said
         p = p_value(own["p_value"].iloc[0])
         tiles.append(Tile("Any structure?", f"p {p}" if p.startswith("<") else f"p = {p}", said))
     else:

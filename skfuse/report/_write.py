@@ -10,9 +10,16 @@ from pathlib import Path
 from skfuse.report._page import document
 from skfuse.report._render import to_html, to_markdown
 
+#: A model, and the card that is saved with it, as they are called in the folder of a report.
+MODEL, CARD = "model.skops", "MODEL_CARD.md"
+
 
 class ReportError(OSError):
     """A report cannot be written."""
+
+
+class WritingStopped(KeyboardInterrupt):
+    """Ctrl-C while files were being replaced; says what is in the folder."""
 
 
 def write_report(comparison, folder, *, title=None, show_subjects=False):
@@ -71,14 +78,7 @@ def write_report(comparison, folder, *, title=None, show_subjects=False):
         )
     folder = Path(folder)
     contents = _contents(comparison, title, show_subjects)
-    try:
-        return replace_folder(folder, contents)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ReportError(
-            f"The report cannot be written to {str(folder)!r}: {reason}. Nothing there was replaced by half a report. "
-            "Choose a folder that can be written and has room."
-        ) from error
+    return write_folder(folder, contents)
 
 
 def _contents(comparison, title, show_subjects):
@@ -93,7 +93,44 @@ def _contents(comparison, title, show_subjects):
     return files | {"report.md": to_markdown(page), "report.html": to_html(page)}
 
 
-def replace_folder(folder, contents):
+def write_folder(folder, contents, *, model=None, stale=()):
+    """Write files beside, whole, then put them in the place of earlier ones.
+
+    Parameters
+    ----------
+    folder : Path
+    contents : dict of str to str
+        Text of every file by its name in the folder, in the order in which they are put there.
+    model : FittedModel or None
+        Saved with its card; put there last, so that a model that is there belongs to everything beside it.
+    stale : sequence of str
+        Files of an earlier report that are removed before the first new one is put there.
+
+    Returns
+    -------
+    page : Path
+        Of ``report.html``.
+
+    Raises
+    ------
+    ReportError
+        If the folder cannot be written.
+    WritingStopped
+        If Ctrl-C came after the first file was replaced; a ``KeyboardInterrupt`` that says what is there.
+    """
+    try:
+        return _replace(folder, contents, model, stale)
+    except ReportError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ReportError(
+            f"The report cannot be written to {str(folder)!r}: {reason}. Nothing there was replaced by half a report. "
+            "Choose a folder that can be written and has room."
+        ) from error
+
+
+def _replace(folder, contents, model, stale):
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     # In the folder itself, so that moving a file is a renaming within one file system.
@@ -102,11 +139,10 @@ def replace_folder(folder, contents):
         beside = Path(tempfile.mkdtemp(prefix=".report-", dir=folder))
         for name, text in contents.items():
             _write_whole(beside / name, text)
-        for name in contents:
-            (folder / name).parent.mkdir(exist_ok=True)
-            os.replace(beside / name, folder / name)
-        if "predictions.csv" not in contents and _is_ours(folder / "predictions.csv"):
-            (folder / "predictions.csv").unlink()
+        if model is not None:
+            model.save(beside / MODEL)
+        names = [*contents, *((CARD, MODEL) if model is not None else ())]
+        _move_all(beside, folder, names, stale)
     except BaseException:
         if beside is not None:
             shutil.rmtree(beside, ignore_errors=True)
@@ -116,6 +152,28 @@ def replace_folder(folder, contents):
         raise
     shutil.rmtree(beside, ignore_errors=True)
     return folder / "report.html"
+
+
+def _move_all(beside, folder, names, stale):
+    """Put the new files there; whoever stops this is told that the folder holds a part."""
+    what = f"holds at most a part of the new report{', no model,' if MODEL in [*names, *stale] else ''}"
+    state = f"The folder {str(folder)!r} {what} and perhaps files of an earlier one. Give the same command again."
+    try:
+        for name in stale:
+            (folder / name).unlink(missing_ok=True)
+        for name in names:
+            (folder / name).parent.mkdir(exist_ok=True)
+            _move(beside / name, folder / name)
+        if "predictions.csv" not in names and _is_ours(folder / "predictions.csv"):
+            (folder / "predictions.csv").unlink()
+    except KeyboardInterrupt as stop:
+        raise WritingStopped(f"Writing had begun. {state}") from stop
+    except OSError as error:
+        raise ReportError(f"Writing broke off: {error.strerror or error}. {state}") from error
+
+
+def _move(source, target):
+    os.replace(source, target)
 
 
 def _write_whole(path, text):

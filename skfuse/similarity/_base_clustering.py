@@ -143,10 +143,10 @@ class NetworkClusterMixin(ClusterMixin):
         """
         table = self._table(X)
         votes = self._votes()
-        return {name: self._neighbors_in(table, name, votes) for name in self.modality_weights_}
+        return {name: np.minimum(self._neighbors_in(table, name, votes), 1.0) for name in self.modality_weights_}
 
     def _membership(self, X):
-        return self._average_over_neighbors(self._table(X), self._votes())
+        return np.minimum(self._average_over_neighbors(self._table(X), self._votes()), 1.0)  # rounding adds bits
 
     def _votes(self):
         return np.eye(self.n_clusters_)[self._kept_labels]

@@ -58,7 +58,16 @@ class StructureTest:
         -------
         sentence : str
         """
-        figures = f"(p = {self.p_value:.2g}, {len(self.reference_statistics)} reference cohorts)"
+        n = len(self.reference_statistics)
+        cohorts = f"{n} reference cohort{'' if n == 1 else 's'}"
+        figures = f"(p = {self.p_value:.2g}, {cohorts})"
+        if self.question == "agreement" and np.allclose(self.reference_statistics, self.statistic, rtol=1e-9, atol=0):
+            return (
+                "Whether the modalities agree cannot be tested with these subjects: every reference cohort gives what "
+                "the data give, as where nobody, or nearly nobody, has two modalities."
+            )
+        if self._undecided(alpha):
+            return self._too_few(cohorts, alpha)
         if self.question == "structure":
             if self.p_value <= alpha:
                 return (
@@ -76,6 +85,25 @@ class StructureTest:
                 "too: this is no evidence of clusters."
             )
         return f"No evidence that the modalities agree about who is like whom {figures}."
+
+    def _undecided(self, alpha):
+        """Whether no p-value of so few references could reach `alpha`, and the test was not stopped by those it had."""
+        n = len(self.reference_statistics)
+        stopped = self.p_value != permutation_p_value(self.statistic, self.reference_statistics)
+        return self.p_value > alpha and 1.0 / (n + 1) > alpha and not stopped
+
+    def _too_few(self, cohorts, alpha):
+        n = len(self.reference_statistics)
+        reached = round(self.p_value * (n + 1)) - 1
+        what = {
+            "structure": "there is more structure than in a single cloud",
+            "agreement": "the modalities agree about who is like whom",
+        }[self.question]
+        few = f"{cohorts} {'is' if n == 1 else 'are'} too few to reach p = {alpha:.2g}"
+        said = f"{reached or 'none'} of them reached the statistic (p = {self.p_value:.2g})"
+        if n == 1:
+            said = f"it {'reached' if reached else 'did not reach'} the statistic (p = {self.p_value:.2g})"
+        return f"Whether {what} was not decided: {few}; {said}. Draw more (199 is usual)."
 
 
 def structure_test(

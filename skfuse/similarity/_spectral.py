@@ -115,7 +115,7 @@ def partition(coordinates, n_clusters):
     if n_clusters == 1:
         return np.zeros(n, dtype=np.int64)
     points = np.column_stack([np.ones(n), coordinates[:, : n_clusters - 1]])
-    start = np.argmax(np.abs(qr_rotation(points)), axis=1)
+    start = np.argmax(np.abs(points @ qr_rotation(points)), axis=1)
     centers = np.array(
         [points[start == k].mean(axis=0) if (start == k).any() else points[k] for k in range(n_clusters)]
     )
@@ -124,11 +124,11 @@ def partition(coordinates, n_clusters):
 
 
 def qr_rotation(points):
-    """Points rotated so that each of the k most independent subjects lies near an axis."""
+    """Rotation (k, k) that brings each of the k most independent subjects near an axis."""
     k = points.shape[1]
     pivots = qr(points.T, pivoting=True, mode="r")[1][:k]
     u, _, vt = svd(points[pivots].T, full_matrices=False)
-    return points @ (u @ vt)
+    return u @ vt
 
 
 def by_size(labels):
@@ -183,8 +183,9 @@ def rotation_cost(coordinates, n_rounds=30):
         Between 1 and k.
     """
     points = np.column_stack([np.ones(len(coordinates)), coordinates])
+    rotation = qr_rotation(points)  # of points of different length, so that the order of the rows decides nothing
     points /= np.linalg.norm(points, axis=1, keepdims=True)
-    rotated = qr_rotation(points)
+    rotated = points @ rotation
     for _ in range(n_rounds):  # to the nearest axis, then the rotation that fits best, in turn
         axes = np.zeros_like(rotated)
         place = np.argmax(rotated, axis=1)

@@ -4,8 +4,10 @@ import sys
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from skfuse.cohort import Cohort
 from skfuse.datasets import make_cohort
 from skfuse.deployment import fit_model, predict_table
 from skfuse.io import CohortWarning, read_cohort, read_modalities
@@ -171,3 +173,15 @@ def test_a_fresh_process_predicts_bit_for_bit(cohort, folder, tmp_path):
     command = [sys.executable, "-c", code, str(folder), *expected]
     result = subprocess.run(command, check=True, capture_output=True, text=True)
     assert json.loads(result.stdout) == expected
+
+
+def test_of_many_features_some_are_outside_the_range_in_anybody():
+    rng = np.random.default_rng(0)
+    wide = pd.DataFrame(rng.normal(size=(80, 400)), columns=[f"mri__{i}" for i in range(400)])
+    wide.index = [f"s{i}" for i in range(80)]
+    cohort = Cohort(X=wide.iloc[:40], y=pd.Series(np.arange(40) % 2, index=wide.index[:40]), task="classification")
+    later = Cohort(X=wide.iloc[40:], y=None, task=None)
+    found = predict_table(fit_model(cohort, "concatenation"), later)
+    usual = 400 * 2 / 41
+    assert found.table["n_out_of_range"].mean() == pytest.approx(usual, rel=0.1)
+    assert "(20 would be usual)" in found.table["flags"].iloc[0]

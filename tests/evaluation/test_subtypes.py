@@ -1,5 +1,6 @@
 import json
 import runpy
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.metrics import adjusted_rand_score
 from skfuse.datasets import schizophrenia_subtypes
 from skfuse.evaluation.clusters import cluster_associations, cluster_profile, held_out_test
 from skfuse.evaluation.subtypes import find_subtypes, read_subtypes
-from skfuse.modalities import present_modalities
+from skfuse.modalities import SkippedModalityWarning, present_modalities
 from skfuse.similarity import SNFClustering
 
 QUICK = {"n_null": 0, "n_permutations": 199}
@@ -158,7 +159,8 @@ def test_a_large_null_p_comes_before_the_clusters():
     X, _, _ = scanners(60, shift=0.0)
     found = find_subtypes(X, n_clusters=2, n_null=9, n_permutations=99)  # p cannot fall below .1
     lines = found.sentence().splitlines()
-    assert lines[0].startswith("No evidence of clusters (p = ")
+    assert lines[0].startswith("Whether there is more structure than in a single cloud was not decided")
+    assert "No evidence" not in lines[0]
     assert lines[1].startswith("2 clusters (as was asked for)")
     assert found.tables["structure"]["question"].tolist() == ["structure", "agreement"]
     assert found.tables["structure"]["p_value"].tolist() == [found.model.null_p_, found.model.agreement_p_]
@@ -254,7 +256,7 @@ def test_subjects_of_no_known_site_are_of_a_site_of_their_own():
     site[:12] = None
     found = find_subtypes(X, site=site, n_clusters=3, **QUICK)
     assert set(found.tables["site_stability"]["site"]) == {"Bonn", "Lund", "Oslo", "unknown"}
-    assert found.cohort["n_sites"] == 4
+    assert (found.cohort["n_sites"], found.cohort["n_unknown_site"]) == (3, 12)
 
 
 def test_any_clusterer_serves():
@@ -355,3 +357,24 @@ def test_progress_counts_reference_cohorts_and_ends_whole(cohort):
     assert total >= 2 * 4 + 3 + 1 + 6
     assert seen == [(i, total) for i in range(1, total + 1)]
     assert not hasattr(found.model, "_skl_callbacks")
+
+
+def test_a_modality_of_equals_is_left_out_with_a_note(cohort):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SkippedModalityWarning)
+        found = find_subtypes(cohort.X.assign(pet__a=1.0), n_clusters=3, **QUICK)
+    assert "pet alone was not clustered: all subjects who have it are alike." in found.notes
+
+
+def test_copies_of_what_was_clustered_are_no_covariates(cohort):
+    copied = pd.DataFrame({"volume": cohort.X.iloc[:, 0]})
+    for what in ("covariates", "image_quality", "target"):
+        with pytest.raises(ValueError, match="'volume' is a copy of"):
+            find_subtypes(cohort.X, n_clusters=3, **{what: copied}, **QUICK)
+
+
+def test_subjects_who_are_there_twice_are_counted(cohort, found):
+    assert not any("another subject" in note for note in found.notes)
+    twice = pd.concat([cohort.X, cohort.X.iloc[:2].set_axis(["copy-1", "copy-2"])])
+    notes = find_subtypes(twice, n_clusters=3, **QUICK).notes
+    assert any(note.startswith("4 subjects have the values of another subject") for note in notes)

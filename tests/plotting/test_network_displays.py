@@ -187,6 +187,8 @@ def test_bands_hold_all_subjects(labels):
 
 
 def test_bands_have_the_color_of_the_reference():
+    raw = AlluvialDisplay.from_labels({"a": [0, 0, 1], "b": [0, 1, -1]}).counts  # as ``labels_``
+    assert raw.to_numpy().tolist() == [[1, 1, 1], [1, 2, 1], [2, 0, 1]]
     counts = AlluvialDisplay.from_labels({"a": [1, 1, 2], "b": [1, 2, 2]}).counts
     display = AlluvialDisplay(counts, reference="b").plot(ax=axes())
     drawn = sorted(to_hex(one.get_facecolor()[0]) for one in display.ax_.collections if one.get_alpha() == 0.5)

@@ -1,7 +1,9 @@
+import dataclasses
 import errno
 import json
 import os
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 
 from skfuse.datasets import schizophrenia_subtypes
 from skfuse.evaluation.subtypes import find_subtypes, read_subtypes
-from skfuse.report import ReportError, _pictures, _write, write_subtype_report
+from skfuse.report import ReportError, _pictures, _subtype_write, _write, write_subtype_report
 from skfuse.report._render import markdown_text, to_html, to_markdown
 from skfuse.report._subtype_page import subtype_document
 
@@ -102,8 +104,12 @@ def test_what_speaks_against_the_clusters_comes_before_them(found, undrawn):
     assert subtype_document(found).lead[0].startswith("Before anything else")
 
 
-def test_no_evidence_of_clusters_is_an_alarm(found, undrawn):
+def test_no_evidence_of_clusters_is_an_alarm_and_too_few_references_are_none(found, undrawn):
     block = section(found, "structure").blocks[0]  # with three reference cohorts p cannot fall below .25
+    assert (block.tone, block.title) == ("look", "Too few reference cohorts to decide")
+    assert not any("No evidence" in text for text in block.items)
+    more = found.tables["structure"].assign(n_references=199, p_value=0.25)
+    block = section(dataclasses.replace(found, tables=found.tables | {"structure": more}), "structure").blocks[0]
     assert (block.tone, block.title) == ("alarm", "No evidence of clusters")
     assert section(found, "structure").blocks[2].lines[0].cells[-1] == "3"
 
@@ -183,6 +189,133 @@ def test_a_full_disk_leaves_the_report_that_was_there(found, tmp_path, monkeypat
     with pytest.raises(ReportError, match="No space left on device"):
         write_subtype_report(found, tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+# What is replaced, and in which order ---------------------------------------------------------------------------------
+
+
+class Model:
+    """Stands in for a fitted model: says of whom it is."""
+
+    def __init__(self, whose):
+        self.whose = whose
+
+    def save(self, path):
+        path.write_text(self.whose)
+        path.with_name("MODEL_CARD.md").write_text(f"# Model card: {path.name}\n{self.whose}\n")
+
+
+def other_than(found):
+    labels = found.labels.assign(cluster=1)
+    return replace(found, labels=labels, notes=[*found.notes, "another cohort"])
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(errno.EACCES, os.strerror(errno.EACCES))])
+def test_a_model_that_is_there_is_of_the_labels_beside_it_wherever_writing_stops(
+    found, tmp_path, monkeypatch, undrawn, stop
+):
+    made = {len(one.notes): _subtype_write._contents(one, None) for one in (found, other_than(found))}
+    monkeypatch.setattr(_subtype_write, "_contents", lambda one, _: made[len(one.notes)])  # rendering takes long
+    monkeypatch.setattr(_write.os, "fsync", lambda _: None)  # as does waiting for a disk
+    move = _write._move
+    for n_moved in range(len(made[len(found.notes)]) + 2):  # a model and its card
+        out = tmp_path / str(n_moved)
+        write_subtype_report(found, out, model=Model("first"))
+        left = iter(range(n_moved))
+
+        def stopping(source, target, left=left):
+            if next(left, None) is None:
+                raise stop
+            move(source, target)
+
+        monkeypatch.setattr(_write, "_move", stopping)
+        with pytest.raises((KeyboardInterrupt, ReportError), match=r"no model, and perhaps files of an earlier one"):
+            write_subtype_report(other_than(found), out, model=Model("second"))
+        assert not (out / "model.skops").exists()
+        assert "first" not in ((out / "MODEL_CARD.md").read_text() if (out / "MODEL_CARD.md").exists() else "")
+        assert not list(out.glob(".report-*"))
+        monkeypatch.setattr(_write, "_move", move)
+        write_subtype_report(other_than(found), out, model=Model("second"))  # what is there is known as ours
+        assert (out / "model.skops").read_text() == "second"
+
+
+def test_a_model_that_cannot_be_kept_replaces_nothing(found, tmp_path, undrawn):
+    class Unkept(Model):
+        def save(self, path):
+            raise ValueError("of a type that loading would refuse")
+
+    write_subtype_report(found, tmp_path, model=Model("first"))
+    before = BESIDE["files"](tmp_path)
+    with pytest.raises(ValueError, match="loading would refuse"):
+        write_subtype_report(other_than(found), tmp_path, model=Unkept("second"))
+    assert BESIDE["files"](tmp_path) == before
+
+
+def test_without_a_model_that_of_other_clusters_goes_and_that_of_the_same_stays(found, tmp_path, undrawn):
+    write_subtype_report(found, tmp_path, model=Model("first"))
+    write_subtype_report(read_subtypes(tmp_path), tmp_path, title="Another title")
+    assert (tmp_path / "model.skops").read_text() == "first"
+    assert (tmp_path / "labels.csv").is_file()
+    write_subtype_report(replace(other_than(found), labels=None), tmp_path)
+    assert not {"model.skops", "MODEL_CARD.md", "labels.csv"} & {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "result.json", "report.html", "tables/clusters.csv", "model.skops"])
+def test_a_file_of_somebody_else_is_not_replaced(found, tmp_path, undrawn, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("subject,site,age\na,b,30\n")
+    (tmp_path / "thesis.docx").write_text("mine")
+    before = BESIDE["files"](tmp_path)
+    with pytest.raises(ReportError, match=rf"{name}' would be replaced, but it is not of an earlier report"):
+        write_subtype_report(found, tmp_path, model=Model("first"))
+    assert BESIDE["files"](tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("labels.csv", "id,age\n"), ("MODEL_CARD.md", "# Model card: mine.skops\n")]
+)
+def test_nor_one_that_was_put_into_the_folder_of_a_report(found, tmp_path, undrawn, name, text):
+    write_subtype_report(found, tmp_path, model=Model("first"))
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ReportError, match=f"{name}' would be replaced"):
+        write_subtype_report(found, tmp_path, model=Model("first"))
+    assert (tmp_path / name).read_text() == text
+
+
+def test_one_fact_on_missing_modalities_warns_once_and_untestable_variables_say_so(undrawn):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(60, 6)), columns=[f"{name}__{j}" for name in ("mri", "pet") for j in range(3)])
+    X.iloc[:30, :3] = np.nan
+    X.iloc[30:, 3:] = np.nan
+    site = pd.Series(np.resize(["Bonn", None], 60))
+    found = find_subtypes(X, site=site, target=pd.Series([1.0] * 60, name="same"), n_null=0, n_clusters=2)
+    warned = section(found, "associations").blocks[0]
+    assert warned.title == "To look at before anything is called a subtype"
+    assert len(warned.items) == 1
+    assert "who was examined with what" in warned.items[0]
+    assert [line.cells[0] for line in section(found, "associations").blocks[1].lines][1:] == [
+        "missing pattern",
+        "has mri",
+        "has pet",
+    ]
+    assert section(found, "held-out").blocks[0].text.startswith("None of these variables could be tested")
+    assert ("Sites", "1, and 30 subjects of unknown site") in section(found, "cohort").blocks[0].blocks[0].pairs
+
+
+def test_nothing_is_calm_where_too_few_permutations_were_drawn(undrawn):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(60, 6)), columns=[f"{name}__{j}" for name in ("mri", "pet") for j in range(3)])
+    age = pd.DataFrame({"age": rng.normal(size=60)})
+    found = find_subtypes(X, covariates=age, n_null=0, n_clusters=2, n_permutations=9)
+    block = section(found, "associations").blocks[0]
+    assert (block.title, block.tone) == ("Nothing was decided", "look")
+    masked = found.tables["associations"].assign(p_familywise=0.09, p_within_sites=0.001)
+    found = dataclasses.replace(
+        found, settings=found.settings | {"n_permutations": 999}, tables=found.tables | {"associations": masked}
+    )
+    block = section(found, "associations").blocks[0]
+    assert "Within sites, clusters differ in age" in block.items[1]
+    assert block.items[0].startswith("1 comparison was made.")
 
 
 # In a browser --------------------------------------------------------------------------------------------------------

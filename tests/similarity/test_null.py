@@ -329,6 +329,42 @@ def test_sentences_do_not_overclaim(question, p_value, words):
 
 
 @pytest.mark.parametrize(
+    ("n", "reached", "words"),
+    [
+        (9, 0, "9 reference cohorts are too few to reach p = 0.05; none of them reached the statistic (p = 0.1)"),
+        (9, 4, "9 reference cohorts are too few to reach p = 0.05; 4 of them reached the statistic (p = 0.5)"),
+        (1, 0, "1 reference cohort is too few to reach p = 0.05; it did not reach the statistic (p = 0.5)"),
+        (1, 1, "1 reference cohort is too few to reach p = 0.05; it reached the statistic (p = 1)"),
+    ],
+)
+def test_too_few_references_are_no_evidence_of_absence(n, reached, words):
+    references = np.r_[np.full(reached, 2.0), np.zeros(n - reached)]
+    for question in ("structure", "agreement"):
+        sentence = StructureTest(question, (reached + 1) / (n + 1), 1.0, references).sentence()
+        assert words in sentence
+        assert "No evidence" not in sentence
+        assert "Draw more (199 is usual)" in sentence
+    enough = StructureTest("structure", 0.05, 1.0, np.zeros(19))
+    assert "more structure" in enough.sentence()
+    assert "19 reference cohorts are too few to reach p = 0.01" in enough.sentence(alpha=0.01)
+
+
+def test_a_test_that_stopped_early_has_decided():
+    early = StructureTest("structure", 3 / 5, 1.0, np.array([0.0, 2.0, 0.0, 2.0, 2.0]))
+    assert early.sentence().startswith("No evidence of clusters (p = 0.6, 5 reference cohorts)")
+
+
+def test_agreement_of_modalities_that_nobody_has_together_cannot_be_tested():
+    sentence = StructureTest("agreement", 1.0, 0.3, np.full(199, 0.3)).sentence()
+    assert "cannot be tested with these subjects" in sentence
+    assert "nobody, or nearly nobody, has two modalities" in sentence
+    apart = noise()
+    apart[0][:30], apart[1][30:] = np.nan, np.nan
+    test = agreement_test(apart, lambda blocks: float(np.nansum(blocks[0]) ** 2), n_references=19, random_state=0)
+    assert "cannot be tested" in test.sentence()
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda blocks: [blocks[0].astype(str)], "wanted a table of numbers"),

@@ -8,7 +8,17 @@ from sklearn.metrics import adjusted_rand_score, v_measure_score
 
 from skfuse.datasets import schizophrenia_subtypes
 from skfuse.modalities import NoModalityWarning, RowKernel, SkippedModalityWarning
-from skfuse.similarity import ANF, GMC, NEMO, SNF, SNFClassifier, SNFClustering, fuse_affinities, local_affinity
+from skfuse.similarity import (
+    ANF,
+    GMC,
+    NEMO,
+    SNF,
+    SNFClassifier,
+    SNFClustering,
+    _spectral,
+    fuse_affinities,
+    local_affinity,
+)
 
 CLUSTERERS = [SNFClustering, NEMO, ANF]
 
@@ -50,7 +60,6 @@ def test_embedding_holds_eigenvectors_of_the_random_walk():
 
 
 def test_lanczos_agrees_with_the_full_solver():
-    from skfuse.similarity import _spectral
 
     network = SNF().fit(subtypes(700).X).affinity_
     values, coordinates = _spectral.spectral_coordinates(network, 3)
@@ -299,3 +308,12 @@ def test_toy_data_of_the_published_program(data_folder):
     labels = pd.read_csv(folder / "labels.csv")["cluster"]
     model = SNFClustering(2).fit(X)
     assert v_measure_score(labels, model.labels_) == 1.0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_the_subjects_does_not_decide_the_scores(seed):
+    embedding = SNF().fit(subtypes(90, seed=seed, subtype_separation=2.0).X).embedding_
+    shuffled = embedding[np.random.default_rng(seed).permutation(90)]
+    for k in (2, 4, 6):
+        cost = _spectral.rotation_cost(embedding[:, : k - 1])
+        assert cost == pytest.approx(_spectral.rotation_cost(shuffled[:, : k - 1]), abs=1e-9)

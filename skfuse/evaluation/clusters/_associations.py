@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import adjusted_mutual_info_score
 
-from skfuse.evaluation.clusters._associations_wording import sentences
+from skfuse.evaluation.clusters._associations_wording import reason_not_to_ask_of_site, sentences
 from skfuse.evaluation.clusters._cluster_statistics import ClusterStatistics, effect_size, permutation_p_values
 from skfuse.evaluation.clusters._held_out_tests import check_settings
 from skfuse.evaluation.clusters._variables import (
@@ -15,6 +15,7 @@ from skfuse.evaluation.clusters._variables import (
     read_variables,
     reason_not_to_test,
     refuse_ids,
+    refuse_mixed_rows,
 )
 from skfuse.modalities._container import column_names, is_frame
 
@@ -56,6 +57,8 @@ class Associations:
         What was found, warnings first; a report begins with them.
     warnings : list of str
         Those of `sentences` that warn.
+    sentence_variable : list of str
+        The variable that each of `sentences` is about.
 
     Examples
     --------
@@ -80,6 +83,7 @@ class Associations:
     note: list
     sentences: list
     warnings: list
+    sentence_variable: list
 
     def to_frame(self):
         """Return the associations as a pandas DataFrame, a row per variable."""
@@ -146,7 +150,8 @@ def cluster_associations(
     A sentence warns where the family-wise p-value is at most .05. It says "follow" from an adjusted mutual information
     of .10 on for sites, from a bias-corrected Cramér's V of .30 for other categories, and from .06 of the variance (of
     ranks) for numbers (Cohen's medium effects), "differ in" below. Where p is larger, the sentence says that there is
-    no evidence, and how large an association the interval still allows.
+    no evidence, how large an association the interval still allows, and where clusters differ within sites all the
+    same. Fewer than 19 permutations decide nothing: sentences say so; a site is warned of by its mutual information.
 
     A difference in age or sex is no artefact by itself; subtypes may differ in age. Where a difference is gone within
     sites, sites with other ages may have made it. Permutations are over all subjects for `p_value`, and within sites
@@ -164,6 +169,8 @@ def cluster_associations(
     """
     check_settings(statistic, "max", level)
     codes, _ = read_labels(labels)
+    beside = {"covariates": covariates, "site": site, "image_quality": image_quality, "present": present}
+    refuse_mixed_rows({"labels": labels, **beside})
     read = [
         (variable.among(codes != NOT_CLUSTERED), role)
         for variable, role in _read_all(labels, codes, covariates, site, image_quality, present, categorical)
@@ -172,7 +179,10 @@ def cluster_associations(
     codes = codes[clustered]
     variables = [Variable(v.name, v.kind, v.values[clustered], v.levels) for v, _ in read]
     roles = [role for _, role in read]
-    notes = [reason_not_to_test(variable, codes) for variable in variables]
+    notes = [
+        (reason_not_to_ask_of_site(variable) if role == "site" else "") or reason_not_to_test(variable, codes)
+        for variable, role in zip(variables, roles, strict=True)
+    ]
     tested = np.array([i for i, note in enumerate(notes) if not note], dtype=np.intp)
     results = _test(variables, roles, codes, tested, statistic, n_permutations, level, random_state)
     rows = {
@@ -183,8 +193,7 @@ def cluster_associations(
         **results,
         "note": notes,
     }
-    written = sentences(rows, level)
-    return Associations(**rows, sentences=[s for s, _ in written], warnings=[s for s, warns in written if warns])
+    return Associations(**rows, **sentences(rows, level, n_permutations))
 
 
 def _test(variables, roles, codes, tested, statistic, n_permutations, level, random_state):
@@ -260,9 +269,8 @@ def _site(site, labels, codes):
         raise ValueError(f"`site` has {len(variables)} columns, wanted one site for each subject.")
     missing = int((~variables[0].present & (codes != NOT_CLUSTERED)).sum())
     if missing:
-        raise ValueError(
-            f"`site` is missing for {missing} subjects. Give each a site ('unknown' is one), or the label -1."
-        )
+        whom = f"{missing} subject{'' if missing == 1 else 's'}"
+        raise ValueError(f"`site` is missing for {whom}. Give each a site ('unknown' is one), or the label -1.")
     values = np.where(variables[0].present, variables[0].values, 0.0)
     levels, coded = np.unique(values, return_inverse=True)  # sites by number are names, not amounts
     names = variables[0].levels or tuple(levels.tolist())

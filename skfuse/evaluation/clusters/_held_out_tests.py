@@ -13,6 +13,7 @@ from skfuse.evaluation.clusters._variables import (
     read_variables,
     reason_not_to_test,
     refuse_ids,
+    refuse_mixed_rows,
 )
 from skfuse.permutation import adjust_p_values
 
@@ -123,7 +124,7 @@ def held_out_test(
     modalities : dict or None
         As in :func:`skfuse.modalities.resolve_modalities`; read only where `X` is given and `used` is not.
     categorical : sequence of str
-        Variables whose numbers are codes of categories. Text, true/false and variables of two values need not be named.
+        Variables whose numbers are codes of categories. Text, true/false and two whole numbers need not be named.
     strata : array-like of shape (n_subjects,) or None
         Sites, say: labels are permuted within strata and variables are ranked within them, so that differences
         between strata neither help nor hurt.
@@ -147,7 +148,8 @@ def held_out_test(
     Raises
     ------
     ValueError
-        If a variable was used to make the clusters, copies a used column, holds dates or ids, or lengths differ.
+        If a variable was used to make the clusters, copies a used column, holds dates or ids, lengths differ, or two
+        of the arguments hold ids in different orders.
 
     Notes
     -----
@@ -171,6 +173,7 @@ def held_out_test(
     (['memory', 'smokes'], [True, False])
     """
     codes, _ = read_labels(labels)
+    refuse_mixed_rows({"X": X, "labels": labels, "variables": variables, "strata": strata})
     variables = read_variables(variables, what="variables", categorical=categorical, n_subjects=len(codes), like=labels)
     refuse_ids(variables, "variables")
     refuse_used(variables, X, used, modalities)

@@ -123,7 +123,8 @@ def cluster_profile(X, labels, *, modalities=None, categorical=()):
     modalities : dict or None
         As in :func:`skfuse.modalities.resolve_modalities`; columns outside every modality are not described.
     categorical : sequence of str
-        Columns whose numbers are codes of categories. Text, true/false and columns of two values need not be named.
+        Columns whose numbers are codes of categories. Text, true/false and columns of two whole numbers need not be
+        named.
 
     Returns
     -------

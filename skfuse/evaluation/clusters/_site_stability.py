@@ -9,11 +9,16 @@ from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils import check_random_state
 
+from skfuse.evaluation.clusters._associations_wording import UNKNOWN_SITE, named
 from skfuse.evaluation.clusters._variables import NOT_CLUSTERED, read_labels, read_variables
 from skfuse.modalities._container import as_table, take_rows
 
 #: What sites of few subjects are called together.
 SMALL_SITES = "small sites"
+#: What is no single site, within a sentence.
+_SEVERAL = {SMALL_SITES: "the small sites", UNKNOWN_SITE: "the unknown sites"}
+#: A sentence names no more small sites.
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,8 @@ class SiteStability:
         Share of the site's subjects whose predicted label is the one that they have in the clustering of all, once
         clusters are matched by the other subjects.
     rand_left_out : ndarray of shape (n_sites,)
-        Adjusted Rand index of the site's predicted labels and their labels in the clustering of all; 1 for the same
-        partition, even of one cluster.
+        Adjusted Rand index of the site's predicted labels and their labels in the clustering of all. NaN where all of
+        the site's subjects are in one cluster of that: there is nothing to divide.
     n_clusters_all : int
         Clusters of the fit with all subjects.
     pooled : list
@@ -149,7 +154,7 @@ def leave_site_out_stability(estimator, X, site, *, min_site_size=10, n_random=3
         rand_left_out=found[:, 3],
         n_clusters_all=len(clusters),
         pooled=pooled,
-        sentence=_sentence(names, found, rand_random),
+        sentence=_sentence(names, found, rand_random) + _pooled(pooled, min_site_size),
     )
 
 
@@ -161,7 +166,9 @@ def _site_groups(site, n_subjects, min_site_size):
     (variable,) = variables
     if not variable.present.all():
         missing = int((~variable.present).sum())
-        raise ValueError(f"`site` is missing for {missing} subjects. Give each a site; 'unknown' is one.")
+        raise ValueError(
+            f"`site` is missing for {missing} subject{'' if missing == 1 else 's'}. Give each a site; 'unknown' is one."
+        )
     levels, codes, counts = np.unique(variable.values, return_inverse=True, return_counts=True)
     names = list(variable.levels or levels.tolist())
     small = counts < min_site_size
@@ -190,7 +197,8 @@ def _refit(estimator, X, kept, left_out, labels, predict):
     match = _matching(own, labels[kept])
     translated = np.array([match.get(code, NOT_CLUSTERED - 1) for code in predicted])
     agreement = float((translated == labels[left_out]).mean())
-    return len(clusters), remaining, agreement, adjusted_rand_score(labels[left_out], predicted)
+    divided = (labels[left_out] != labels[left_out][0]).any()
+    return len(clusters), remaining, agreement, adjusted_rand_score(labels[left_out], predicted) if divided else np.nan
 
 
 def _matching(own, other):
@@ -205,14 +213,39 @@ def _matching(own, other):
 
 def _sentence(names, found, rand_random):
     """The site whose absence changes most, beside what leaving out random subjects changes."""
-    worst = int(np.argmin(found[:, 1]))
-    text = (
-        f"Without {names[worst]}, the site that matters most, the labels of the others have an adjusted Rand index of "
-        f"{found[worst, 1]:.2f} to those with it"
-    )
-    if np.isfinite(rand_random[worst]):
-        text += f" ({rand_random[worst]:.2f} where as many random subjects are left out)"
+    remaining, known = found[:, 1], np.isfinite(rand_random).all()
+    # What two decimals do not show is no difference.
+    more = np.round(rand_random, 2) - np.round(remaining, 2) if known else 1.0 - remaining
+    if known and not (more > 0).any():
+        text = (
+            "No site matters more than as many random subjects: without any one site, the labels of the others have an "
+            f"adjusted Rand index of at least {remaining.min():.2f} to those with it"
+        )
+    else:
+        worst = int(np.argmax(more))
+        which = "the site that matters most" if names[worst] not in _SEVERAL else "which matter most"
+        text = (
+            f"Without {_called(names[worst])}, {which}, the labels of the others have an adjusted Rand index of "
+            f"{remaining[worst]:.2f} to those with {'it' if names[worst] not in _SEVERAL else 'them'}"
+        )
+        text += f" ({rand_random[worst]:.2f} where as many random subjects are left out)" if known else ""
     lowest = int(np.argmin(found[:, 2]))
-    return (
-        f"{text}; of the subjects of {names[lowest]}, {100 * found[lowest, 2]:.0f} % are predicted into their cluster."
-    )
+    share = 100 * found[lowest, 2]
+    return f"{text}; of the subjects of {_called(names[lowest])}, {share:.0f} % are predicted into their cluster."
+
+
+def _called(site):
+    """A site within a sentence."""
+    return _SEVERAL.get(site) or named(site)
+
+
+def _pooled(pooled, min_site_size):
+    """Which sites were left out together; empty for none."""
+    if not pooled:
+        return ""
+    listed = [named(site) for site in pooled[:_MOST_NAMED]]
+    if len(pooled) > _MOST_NAMED:
+        listed.append(f"and {len(pooled) - _MOST_NAMED} more")
+    what = f"{SMALL_SITES}, left out together," if len(pooled) > 1 else SMALL_SITES
+    count = f"{len(pooled)} site{'' if len(pooled) == 1 else 's'} of fewer than {min_site_size} subjects"
+    return f" {what.capitalize()} are {count}: {', '.join(listed)}."

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -22,7 +23,7 @@ class Variable:
     name : str
         Name of the column.
     kind : {"numeric", "categorical"}
-        Numbers with at most two values are categories.
+        Two whole numbers are categories; codes of more have to be named.
     values : ndarray of shape (n_subjects,)
         Numbers, or codes of the levels from 0; NaN where missing.
     levels : tuple
@@ -128,7 +129,7 @@ def read_variables(table, *, what="variables", categorical=(), n_subjects=None, 
         If a column holds dates, infinite numbers or mixed types, lengths differ, or `categorical` names no column.
     """
     if like is not None:
-        refuse_other_order(like, table, f"`{what}`")
+        refuse_mixed_rows({"labels": like, what: table})
     columns = _columns(table, what)
     unknown = [name for name in categorical if name not in columns]
     if unknown:
@@ -141,6 +142,28 @@ def read_variables(table, *, what="variables", categorical=(), n_subjects=None, 
                 "each subject, in the order of the labels."
             )
     return read
+
+
+def refuse_mixed_rows(given):
+    """Refuse objects that are paired row by row and hold the same subjects in different orders.
+
+    Parameters
+    ----------
+    given : dict of str to object
+        What messages call each, and frames, series, dicts of series, arrays or None. Those without ids are not
+        compared.
+
+    Raises
+    ------
+    ValueError
+        If two of them have text ids in another order.
+    """
+    named = {}
+    for name, values in given.items():
+        columns = values if isinstance(values, Mapping) else {None: values}
+        named |= {f"`{name}`" if key is None else f"`{name}[{key!r}]`": cells for key, cells in columns.items()}
+    for (one, first), (other, second) in combinations(named.items(), 2):
+        refuse_other_order(first, second, other, of=one)
 
 
 def refuse_ids(variables, what):
@@ -222,8 +245,9 @@ def _read(name, cells, categorical, what):
         row = int(np.flatnonzero(np.isinf(numbers))[0])
         raise ValueError(f"{where} is infinite in row {row}. Replace it by NaN if the value is missing, or correct it.")
     held = np.unique(numbers[~np.isnan(numbers)])
-    if len(held) <= 2:
-        return _coded(name, [None if np.isnan(cell) else cell for cell in numbers.tolist()])
+    # The level of a category becomes a part of names in reports: a measurement must not.
+    if not len(held) or (len(held) == 2 and (held == np.round(held)).all()):
+        return _coded(name, [None if np.isnan(cell) else int(cell) for cell in numbers.tolist()])
     return Variable(name, "numeric", numbers)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skfuse.evaluation import checkpoint as store
+from skfuse.evaluation.clusters._associations_wording import UNKNOWN_SITE
 from skfuse.evaluation.subtypes import _tables
 from skfuse.evaluation.subtypes._arms import block_names
 
@@ -39,7 +40,8 @@ def _whole(numbers):
 
 
 def cohort(name, X, present, site, held, sentences):
-    """Numbers of subjects, features and sites, and what was held out."""
+    """Numbers of subjects, features and known sites, and what was held out."""
+    unknown = None if site is None else site == UNKNOWN_SITE
     return {
         "name": name,
         "n_subjects": len(X),
@@ -47,7 +49,8 @@ def cohort(name, X, present, site, held, sentences):
             modality: {"n_features": len(columns), "n_present": int(present[modality].sum())}
             for modality, columns in block_names(X).items()
         },
-        "n_sites": None if site is None else int(site.nunique()),
+        "n_sites": None if site is None else int(site[~unknown].nunique()),
+        "n_unknown_site": None if site is None else int(unknown.sum()),
         "site": None if site is None else site.name,
         "site_sentences": sentences,
         **{key: [] if table is None else list(table.columns) for key, table in held.items()},

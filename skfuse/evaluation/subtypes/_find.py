@@ -9,14 +9,15 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from skfuse.evaluation.clusters import cluster_profile
+from skfuse.evaluation.clusters._associations_wording import UNKNOWN_SITE
+from skfuse.evaluation.clusters._used_columns import refuse_used
+from skfuse.evaluation.clusters._variables import read_variables
 from skfuse.evaluation.frames import prefixed_frame
 from skfuse.evaluation.subtypes import _describe, _solutions, _tables
 from skfuse.evaluation.subtypes._arms import block_names, fit_as_measured, fit_harmonized, n_tasks
 from skfuse.evaluation.subtypes._result import Subtypes
 from skfuse.modalities import present_modalities
 from skfuse.modalities._subjects import refuse_other_order
-
-UNKNOWN_SITE = "unknown"
 
 
 def find_subtypes(
@@ -57,10 +58,10 @@ def find_subtypes(
     image_quality : array-like of shape (n_subjects,), data frame or None
         Ratings or measures such as motion. They are never clustered.
     target : Series, or data frame of shape (n_subjects, n_targets), or None
-        Outcomes or other held-out variables: the only ones that get a p-value for a difference between clusters.
+        Outcomes or other held-out variables, tested for differences between clusters in a family of their own.
     categorical : sequence of str
         Columns of `covariates`, `image_quality` or `target` whose numbers are codes of categories. Text, true/false and
-        columns of two values need not be named.
+        columns of two whole numbers need not be named.
     modalities : dict or None
         As everywhere: names and columns where column names have no prefix.
     estimator : estimator or None
@@ -117,6 +118,9 @@ def find_subtypes(
     _refuse_references_at_scale(estimator, len(X))
     held = {"covariates": covariates, "image_quality": image_quality, "target": target}
     _check_categorical(categorical, held)
+    for what in ("covariates", "image_quality"):
+        if held[what] is not None:
+            refuse_used(read_variables(held[what], what=what, n_subjects=len(X)), X, None, None)
     options = {"n_permutations": n_permutations, "random_state": random_state}
     n_modalities, n_arms = len(block_names(X)), 1 if harmonizer is None else 2
     n_parts = n_tasks(estimator, n_modalities) if own else 0
@@ -262,6 +266,13 @@ def _notes(made, n_null):
         notes.append(f"Whether there is any cluster structure was not tested: {why}.")
     for name, why in getattr(made[-1].model, "skipped_modalities_", {}).items():
         notes.append(f"The modality {name!r} was not clustered: {why}.")
+    measured = made[0].table[made[0].table.notna().any(axis=1)]
+    twins = int(measured.duplicated(keep=False).sum())
+    if twins:
+        notes.append(
+            f"{twins} subjects have the values of another subject in every feature. If they are the same persons, "
+            "their likeness is no finding: leave all but one of each out (X.duplicated() in pandas finds them)."
+        )
     return notes
 
 

@@ -28,8 +28,12 @@ def by_modality(arm, blocks, n_clusters, notes, step):
     """The solution beside those of each modality alone, with as many clusters; 0 for who lacks it."""
     found = {REPORTED if REPORTED not in blocks else "fused network": arm.numbers}
     present = present_modalities(arm.table, blocks)
+    skipped = getattr(arm.model, "skipped_modalities_", {})
     for name, columns in blocks.items():
         has = present[name].to_numpy()
+        if name in skipped:
+            notes.append(f"{name} alone was not clustered: {skipped[name]}.")
+            continue
         if has.sum() <= n_clusters or "modalities" not in final(arm.unfitted).get_params(deep=False):
             notes.append(f"{name} alone was not clustered: {int(has.sum())} subjects have it.")
             continue

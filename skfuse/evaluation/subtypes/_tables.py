@@ -3,7 +3,7 @@
 import numpy as np
 
 from skfuse.evaluation.clusters import cluster_associations, held_out_test, leave_site_out_stability
-from skfuse.evaluation.clusters._associations_wording import FAMILY_LEVEL
+from skfuse.evaluation.clusters._associations_wording import too_few
 from skfuse.evaluation.subtypes._arms import HARMONIZED
 from skfuse.modalities import present_modalities
 
@@ -11,6 +11,9 @@ CLUSTERS = ["arm", "cluster", "n_subjects", "share", "membership"]
 SCORES = ["arm", "rule", "n_clusters", "value", "chosen"]
 STRUCTURE = ["arm", "question", "p_value", "statistic", "n_references", "sentence"]
 FINDINGS = ["arm", "role", "warns", "text"]
+#: Roles of findings: a warning of the site, a question of the site without an answer, one modality where the pattern of
+#: all of them is warned of too, and whatever else.
+SITE, SITE_UNANSWERED, ONE_MODALITY, OTHER = "site", "site not answered", "one modality", "other"
 #: Sites beyond this have one random group beside them instead of three: the refits take the time.
 _MANY_SITES = 8
 
@@ -104,12 +107,18 @@ def associations(arm, X, site, held, categorical, options):
     found = cluster_associations(arm.numbers, **beside, categorical=own, **options)
     table = found.to_frame().reset_index()
     table.insert(0, "arm", arm.name)
-    # Warnings come first, and the site first among them.
-    site_warns = "site" in found.variable and found.p_familywise[found.variable.index("site")] <= FAMILY_LEVEL
-    rows = [
-        (arm.name, "site" if site_warns and number == 0 else "other", number < len(found.warnings), text)
-        for number, text in enumerate(found.sentences)
-    ]
+    warned = found.sentence_variable[: len(found.warnings)]
+    role, note = (dict(zip(found.variable, values, strict=True)) for values in (found.role, found.note))
+    few = too_few(options["n_permutations"])
+    rows = []
+    for name, text in zip(found.sentence_variable, found.sentences, strict=True):
+        kind = OTHER
+        if role[name] == "site":
+            unanswered = SITE_UNANSWERED if few or note[name] else OTHER
+            kind = SITE if name in warned else unanswered
+        elif role[name] == "missing pattern" and name != "missing pattern" and "missing pattern" in warned:
+            kind = ONE_MODALITY
+        rows.append((arm.name, kind, name in warned, text))
     return table, pd.DataFrame(rows, columns=FINDINGS)
 
 
@@ -122,7 +131,7 @@ def held_out(arm, X, target, site, categorical, options):
     options = {"X": X, "categorical": [name for name in target.columns if name in categorical], **options}
     table = held_out_test(target, arm.numbers, **options).to_frame().reset_index()
     within = np.full(len(table), np.nan)
-    if site is not None and site.nunique() > 1:
+    if site is not None and site.nunique() > 1 and site[arm.labels >= 0].duplicated().any():
         within = held_out_test(target, arm.numbers, strata=site.to_numpy(), **options).p_value
     table.insert(table.columns.get_loc("p_adjusted") + 1, "p_within_sites", within)
     table.insert(0, "arm", arm.name)

@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from skfuse.evaluation.clusters._associations import cluster_associations
 from skfuse.evaluation.clusters._associations_wording import probability
 from skfuse.evaluation.clusters._held_out_tests import held_out_test
-from skfuse.evaluation.clusters._site_stability import SMALL_SITES, leave_site_out_stability
+from skfuse.evaluation.clusters._site_stability import SMALL_SITES, _sentence, leave_site_out_stability
 from skfuse.modalities import present_modalities
 
 FAST = {"n_permutations": 499, "random_state": 0}
@@ -161,6 +161,57 @@ def test_printed_p_values_are_never_zero():
     assert [probability(p) for p in (1.0, 0.5, 0.041, 0.0001, 0.00001)] == ["1.00", ".50", ".041", ".0001", "1e-05"]
 
 
+def test_too_few_permutations_decide_nothing_and_a_site_is_warned_of_all_the_same():
+    labels = np.repeat([0, 1, 2], 30)
+    few = {"n_permutations": 9, "random_state": 0}
+    age = {"age": np.random.default_rng(0).standard_normal(90)}
+    found = cluster_associations(labels, age, site=labels, **few)
+    assert found.p_familywise[0] == 0.1
+    assert len(found.warnings) == 1
+    assert found.warnings[0].startswith("Clusters follow the site (adjusted mutual information 1.00")
+    assert "9 permutations are too few to decide" in found.warnings[0]
+    assert found.sentences[1].startswith("9 permutations are too few to decide whether clusters differ in age (p = ")
+    assert not any("No evidence" in text for text in found.sentences)
+    assert found.sentence_variable == ["site", "age"]
+    other = cluster_associations(labels, site=np.resize(["a", "b"], 90), n_permutations=1, random_state=0)
+    assert other.sentences[0].startswith("1 permutation is too few to decide whether clusters follow the site")
+    assert other.warnings == []
+
+
+def test_a_difference_that_sites_hide_is_said():
+    rng = np.random.default_rng(0)
+    site, labels = np.repeat([0, 1], 100), np.r_[rng.random(100) < 0.3, rng.random(100) < 0.7].astype(int)
+    age = {"age": 3.0 * labels - 7.5 * site + 3 * rng.standard_normal(200)}
+    found = cluster_associations(labels, age, site=site, **FAST)
+    text = found.sentences[found.sentence_variable.index("age")]
+    assert found.p_familywise[1] > 0.05
+    assert text.startswith("No evidence that clusters differ in age (p = ")
+    assert text.endswith("; within sites they do (p = .0020, unadjusted).")
+
+
+def test_the_question_of_the_site_may_have_no_answer():
+    labels = np.resize([0, 1], 40)
+    for site, why in (
+        (np.arange(40), "there are as many sites as subjects"),
+        (["Bonn"] * 40, "all subjects are of one site, Bonn"),
+        ([3.0] * 40, "all subjects are of one site, 3"),
+        (["unknown"] * 40, "no subject's site is known"),
+    ):
+        found = cluster_associations(labels, {"age": np.arange(40) ** 2}, site=site, **FAST)
+        assert found.note[0] == why
+        assert f"Whether clusters follow the site could not be asked: {why}." in found.sentences
+        assert np.isnan(found.p_value[0])
+        assert np.isnan(found.p_within_sites).all()
+
+
+def test_measures_have_their_articles():
+    rng = np.random.default_rng(2)
+    table = {"age": rng.standard_normal(90), "sex": rng.choice(["f", "m"], 90)}
+    text = " ".join(cluster_associations(rng.integers(0, 3, 90), table, **FAST).sentences)
+    assert "allows up to a Cramér's V of ." in text
+    assert "allows up to a share of the variance of ranks of ." in text
+
+
 # Sites left out -------------------------------------------------------------------------------------------------
 
 
@@ -182,6 +233,8 @@ def test_subtypes_survive_and_scanners_do_not():
     assert stable.n_subjects.tolist() == [30, 30, 30, 7]
     for values in (stable.rand_remaining, stable.rand_random, stable.agreement_left_out, stable.rand_left_out):
         assert values.min() > 0.9
+    assert stable.sentence.startswith("No site matters more than as many random subjects: without any one site, ")
+    assert stable.sentence.endswith("Small sites, left out together, are 2 sites of fewer than 10 subjects: tiny, wee.")
     X, site = make_sites(rng, scanner=True)
     fragile = leave_site_out_stability(KMeans(3, n_init=3, random_state=0), X, site, random_state=0)
     assert (fragile.rand_remaining[:2] < 0.8).all()
@@ -189,6 +242,18 @@ def test_subtypes_survive_and_scanners_do_not():
     assert (fragile.agreement_left_out[:2] < 0.1).all()
     assert "Without" in fragile.sentence
     assert "random subjects" in fragile.sentence
+    assert np.isnan(fragile.rand_left_out[:2]).all()  # each scanner is one cluster: there is nothing to divide
+
+
+def test_the_site_that_matters_most_is_the_worst_beside_random_subjects():
+    found = np.array([[2, 0.70, 1.0, 1.0], [2, 0.80, 1.0, 1.0], [2, 0.9, 0.5, 1.0]])
+    text = _sentence(["a", SMALL_SITES, "unknown"], found, np.array([0.70, 0.95, 0.93]))
+    assert text == (
+        "Without the small sites, which matter most, the labels of the others have an adjusted Rand index of 0.80 to "
+        "those with them (0.95 where as many random subjects are left out); of the subjects of the unknown sites, 50 % "
+        "are predicted into their cluster."
+    )
+    assert _sentence(["a", "b", "c"], found, np.full(3, np.nan)).startswith("Without a, the site that matters most, ")
 
 
 def test_figures_are_those_of_a_plain_loop():
@@ -234,3 +299,16 @@ def test_levels_that_nobody_clustered_has_are_dropped():
     effects = dict(zip(found.variable, found.effect, strict=True))
     for name, effect in zip(same.variable, same.effect, strict=True):
         assert effects[name] == pytest.approx(effect)
+
+
+def test_arguments_with_subjects_in_another_order_are_refused():
+    ids = [f"sub-{i:02}" for i in range(20)]
+    labels = pd.Series([0, 1] * 10, index=ids)
+    age, site = pd.Series(np.arange(20.0), index=ids), pd.Series(["a", "b"] * 10, index=ids)
+    for call in (
+        lambda: cluster_associations(labels, {"age": age.iloc[::-1]}),
+        lambda: cluster_associations(labels.to_numpy(), age.iloc[::-1].to_frame("age"), site=site),
+        lambda: cluster_associations(labels, site=site.iloc[::-1]),
+    ):
+        with pytest.raises(ValueError, match="is in another order than"):
+            call()

@@ -107,7 +107,11 @@ def test_constants_and_lonely_clusters():
     assert profile.n_present.tolist() == [6, 6, 0]
     two = cluster_profile(X.iloc[:, [0, 1, 2]].iloc[[0, 1, 2, 3]].assign(b__three=[1, 1, 2, 2]), [0, 0, 1, 1])
     assert two.difference[0].tolist() == [0.0, 0.0]  # one value
-    assert two.difference[1].tolist() == [1.0, -1.0]  # of two values a share
+    assert two.difference[1].tolist() == [np.inf, -np.inf]  # a measurement of two values
+    assert two.difference[3].tolist() == [-1.0, 1.0]  # of two whole numbers a share
+    assert two.feature[3] == "b__three=2"
+    alone = cluster_profile(X.assign(a__one=[np.nan] * 5 + [1.7095999]), [0, 0, 0, 1, 1, 1])
+    assert not any("=" in feature for feature in alone.feature)  # no measurement of a single subject in a name
     assert np.isnan(two.difference[2]).all()
     one = cluster_profile(X, [0] * 6)
     np.testing.assert_allclose(one.eta_squared, 0, atol=1e-12)

@@ -312,3 +312,21 @@ def test_thinning_refuses_what_it_cannot_do():
         thinned_test(FilledKMeans(), X, reference=X[:10])
     with pytest.raises(ValueError, match="far from Gaussian"):
         thinned_test(FilledKMeans(), X, reference=skewed)
+
+
+def test_two_arguments_with_subjects_in_another_order_are_refused():
+    ids = [f"sub-{i:02}" for i in range(20)]
+    labels = pd.Series([0, 1] * 10, index=ids)
+    X = pd.DataFrame({"mri__a": np.arange(20.0)}, index=ids)
+    scale = pd.Series(np.arange(20) % 7, index=ids)
+    shuffled = scale.iloc[::-1]
+    plain = labels.to_numpy()
+    for call in (
+        lambda: held_out_test(shuffled.to_frame("t"), plain, X=X),
+        lambda: held_out_test({"t": shuffled}, labels),
+        lambda: held_out_test({"t": scale, "u": shuffled}, plain),
+        lambda: held_out_test(scale, plain, strata=shuffled),
+    ):
+        with pytest.raises(ValueError, match="is in another order than"):
+            call()
+    assert held_out_test({"t": scale}, plain, X=X, n_permutations=9).variable == ["t"]
