@@ -201,6 +201,8 @@ PLANTED = {
     "subtypes 3 SD apart in shared factors": subtypes(3.0),
     "each modality shows one subtype": parts,
     "schizophrenia_subtypes, one site": story,
+    "subtypes 6 SD apart in shared factors": subtypes(6.0),
+    "subtypes 8 SD apart in shared factors": subtypes(8.0),
 }
 #: Where the agreement of the modalities is tested too: it takes all 99 fusions wherever they agree.
 AGREEMENT = ("independent noise", "uniform continuum", "each modality shows one subtype")
@@ -238,10 +240,14 @@ def summarize(table):
             "cohorts": len(part),
             "flagged at 1 %": int(part["structure"].sum()),
             "share flagged": round(float(part["structure"].mean()), 4),
-            "modalities agree at 1 %": f"{int(part['agreement'].sum())} of {part['agreement'].count()}",
+            "modalities agree at 1 %": _of(part["agreement"]),
             "mean ARI of three clusters": round(float(part["ARI"].mean()), 3) if kind == "planted" else "–",
         }
     return rows
+
+
+def _of(flags):
+    return f"{int(flags.sum())} of {flags.count()}" if flags.count() else "–"
 
 
 def tasks_of(which):
