@@ -4,12 +4,15 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from skfuse.report._page import document
 from skfuse.report._render import to_html, to_markdown
 
+_BESIDE = ".report-"  # files that are being written
+_LONGEST_WRITING = 600  # seconds; files older than that belong to no run that is still going
 #: A model, and the card that is saved with it, as they are called in the folder of a report.
 MODEL, CARD = "model.skops", "MODEL_CARD.md"
 
@@ -133,10 +136,11 @@ def write_folder(folder, contents, *, model=None, stale=()):
 def _replace(folder, contents, model, stale):
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(folder)
     # In the folder itself, so that moving a file is a renaming within one file system.
     beside = None
     try:
-        beside = Path(tempfile.mkdtemp(prefix=".report-", dir=folder))
+        beside = Path(tempfile.mkdtemp(prefix=_BESIDE, dir=folder))
         for name, text in contents.items():
             _write_whole(beside / name, text)
         if model is not None:
@@ -152,6 +156,13 @@ def _replace(folder, contents, model, stale):
         raise
     shutil.rmtree(beside, ignore_errors=True)
     return folder / "report.html"
+
+
+def _remove_leftovers(folder):
+    """Remove what a run that was killed while it wrote has left: it may hold labels of patients, and nobody sees it."""
+    for left in folder.glob(f"{_BESIDE}*"):
+        if left.is_dir() and time.time() - left.stat().st_mtime > _LONGEST_WRITING:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _move_all(beside, folder, names, stale):

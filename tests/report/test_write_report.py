@@ -3,6 +3,7 @@ import json
 import os
 import re
 import runpy
+import time
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -328,3 +329,12 @@ def test_a_real_comparison_with_one_fixed_split(tmp_path, undrawn):
     assert "DeLong" in page
     assert "this was not measured" in page
     assert "SECRET" not in "".join(content.decode() for content in files(tmp_path).values())
+
+
+def test_what_a_killed_run_has_left_is_removed_once_it_is_old(tmp_path):
+    for name, age in ((".report-killed", 3600), (".report-going", 0)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "labels.csv").write_text("id,cluster\nsub-01,1\n")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    _write.write_folder(tmp_path, {"report.html": "page"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".report-going", "report.html"]
