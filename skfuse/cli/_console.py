@@ -1,5 +1,6 @@
 """What the commands share: where they print, how they report progress and how they fail."""
 
+import os
 import re
 import shlex
 import warnings
@@ -62,8 +63,13 @@ def command_line(context):
             continue
         for one in value if isinstance(value, list | tuple) else [value]:
             option = [] if parameter.param_type_name == "argument" else [parameter.opts[0]]
-            words += option if one is True else [*option, _name(one) if isinstance(one, Path) else str(one)]
+            words += option if one is True else [*option, _name(Path(one)) if _is_path(one) else str(one)]
     return shlex.join(words)
+
+
+def _is_path(value):
+    """Not every version of typer turns the text of a path into one."""
+    return isinstance(value, Path) or (isinstance(value, str) and os.sep in value and Path(value).parent.exists())
 
 
 def _name(path):
