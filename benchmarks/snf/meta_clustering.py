@@ -16,8 +16,7 @@ import time
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.memory import _peak
-from benchmarks.record import write
+from benchmarks.record import peak_memory, write
 from benchmarks.snf.parity import planted_blocks
 from skfuse.similarity._meta import MetaClustering
 
@@ -31,11 +30,11 @@ def measure(n_subjects, n_subsamples):
     X = np.hstack(planted_blocks(n_subjects, seed=0))
     MetaClustering(MODALITIES, n_solutions=4, random_state=1).fit(X[:100])
     search = MetaClustering(MODALITIES, n_solutions=N_SOLUTIONS, n_subsamples=n_subsamples, random_state=0)
-    before, began, cpu = _peak(), time.perf_counter(), time.process_time()
+    before, began, cpu = peak_memory(), time.perf_counter(), time.process_time()
     with threadpool_limits(1):
         search.fit(X)
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-    extra = _peak() - before
+    extra = peak_memory() - before
     noise = np.random.default_rng(0).normal(size=(n_subjects, 20))
     tested = time.process_time()
     with threadpool_limits(1):
