@@ -25,6 +25,34 @@ def to_host(array):
     return np.asarray(array)
 
 
+def torch_on(device):
+    """The module torch, once it is known that it can compute on a device.
+
+    Parameters
+    ----------
+    device : str
+        As torch names it, such as ``"cuda"``.
+
+    Returns
+    -------
+    torch : module
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError(f"device={device!r} computes with torch, which is not installed: {error}") from error
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:  # what torch raises for a device that is not there, or misspelled
+        raise ValueError(f"device={device!r} cannot be used: {error}. Leave device=None for the processor.") from error
+    return torch
+
+
+def to_device(array, device):
+    """A NumPy array as a tensor of torch on a device, as :func:`torch_on` checks it."""
+    return torch_on(device).asarray(array).to(device)
+
+
 def largest_per_row(rows, n_kept, xp, first=0):
     """Which entries are among the `n_kept` largest of their row, exactly that many.
 

@@ -20,6 +20,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skfuse.kernels import ModalityKernel
+
 PROMISES = {
     function.__name__: function
     for function in (
@@ -87,7 +89,17 @@ CLUSTERER = Kind(
     {**NO_TABLE_OUT, **NETWORK, "chance_for_permuted_labels": "predicts no label of the user"},
     EQUALS,
 )
-#: Array in, array out, without `get_params`: a part of late fusion that is public for its documentation.
+MACHINE = Kind(
+    three_modalities,
+    {
+        **NO_TABLE_OUT,
+        **NO_INNER,
+        "independent_of_order_in_fit": "the solver stops near the optimum, on a path that follows the order",
+    },
+    {"one row for all": "a kernel of subjects who are all alike tells nobody apart"},
+)
+COUNTED_ONCE = "widths and scales of kernels count a subject once, whatever its weight"
+#: Array in, array out: a part of late fusion that is public for its documentation.
 ARRAY_HELPER = Kind(None, dict.fromkeys(PROMISES, "a function of arrays with a state, not an estimator of a table"))
 
 REPEATED_SUBJECTS = "a subject who is repeated, not weighted, falls into several folds, as in LogisticRegressionCV"
@@ -102,6 +114,24 @@ def learner(final):
 QUICK_CLASSIFIER = learner(LogisticRegression())
 
 TABLE = {
+    "kernels.MKLClassifier": Entry(
+        MACHINE,
+        {"modalities": MODALITIES},
+        expected={"^check_sample_weight_equivalence_on_dense_data": COUNTED_ONCE},
+        search=(
+            {"kernels": {"mri": ModalityKernel("rbf"), "pet": "rbf"}},
+            {"mri__factor": [0.5, 2.0], "pet": ["linear"], "p": [1.0, 2.0]},
+        ),
+        variants=(
+            {},
+            {"missing": "mean", "kernels": ["linear", "rbf"]},
+            {"p": 1.0},
+            *({"weighting": rule} for rule in ("easymkl", "align", "alignf", "average")),
+            {"kernels": "gower"},
+            *({"approximation": way, "rank": 20} for way in ("nystroem", "cholesky", "mklaren")),
+        ),
+    ),
+    "kernels.ModalityKernel": Entry(ARRAY_HELPER),
     "late_fusion.LateFusionClassifier": Entry(
         PREDICTOR,
         {"modalities": MODALITIES},

@@ -46,6 +46,9 @@ TRUSTED_TYPES = (
     "skfuse._distances.SubjectMetric",
     "skfuse._mixed_features.MixedFeatures",
     "scipy.sparse._csr.csr_array",
+    "skfuse.kernels._kernel._Encoder",
+    "skfuse.kernels._missing.SpreadCorrection",
+    "skfuse.kernels._terms.Term",
     "skfuse.similarity._meta_solution.DrawnSNFClustering",
     "skfuse.similarity._pair_means.PairMeans",
 )

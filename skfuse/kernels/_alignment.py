@@ -52,7 +52,7 @@ def centered_alignment(K, L):
     return float(np.clip(M[0, 1] / norms, -1.0, 1.0)) if norms > 0 else 0.0
 
 
-def alignment_weights(kernels, target, *, kind="alignf"):
+def alignment_weights(kernels, target, *, kind="alignf", sample_weight=None):
     r"""Weights of kernels from their centered alignment with a target [1]_.
 
     With :math:`M_{kl} = \langle K_{k,c}, K_{l,c} \rangle_F` and :math:`a_k = \langle K_{k,c}, T T^\top \rangle_F`,
@@ -72,6 +72,8 @@ def alignment_weights(kernels, target, *, kind="alignf"):
         Numbers, such as -1 and 1 for two classes, or one indicator column per class; centered here.
     kind : {"align", "alignf"}, default="alignf"
         Which weights.
+    sample_weight : array-like of shape (n_subjects,) or None
+        A subject of weight 2 counts as two equal ones.
 
     Returns
     -------
@@ -109,9 +111,9 @@ def alignment_weights(kernels, target, *, kind="alignf"):
     if kind not in ("align", "alignf"):
         raise ValueError(f"`kind` must be 'align' or 'alignf', got {kind!r}.")
     kernels = check_kernels(kernels)
-    T = _centered_target(target, len(kernels[0]))
-    a = np.array([np.sum(T * (K @ T)) for K in kernels])
-    weights = np.maximum(a, 0.0) if kind == "align" else _best_combination(centered_products(kernels), a)
+    weights = weights_of_alignment(
+        kernels, _centered_target(target, len(kernels[0]), sample_weight), kind, sample_weight
+    )
     if not weights.sum() > 0:
         raise ValueError(
             "No kernel is aligned with the target: none has a centered product with it above 0. Give other kernels, or "
@@ -120,18 +122,35 @@ def alignment_weights(kernels, target, *, kind="alignf"):
     return weights / weights.sum()
 
 
-def centered_products(kernels):
+def weights_of_alignment(kernels, target, kind, sample_weight=None):
+    """Unnormalized weights of checked kernels; all zero if none is aligned with the target (n_subjects, n_targets)."""
+    w = np.ones(len(target)) if sample_weight is None else sample_weight / np.mean(sample_weight)
+    T = w[:, None] * (target - np.average(target, axis=0, weights=w))
+    a = np.array([np.sum(T * (K @ T)) for K in kernels])
+    M = None if kind == "align" else centered_products(kernels, None if sample_weight is None else w)
+    return combine(M, a, kind)
+
+
+def combine(M, a, kind):
+    """Unnormalized weights from the products of centered kernels and their products with the target."""
+    return np.maximum(a, 0.0) if kind == "align" else _best_combination(M, a)
+
+
+def centered_products(kernels, weight=None):
     """Inner products of all pairs of centered kernels (n_kernels, n_kernels), without a centered copy of any."""
     n = len(kernels[0])
     products, sums = np.zeros((len(kernels), len(kernels))), np.empty((len(kernels), n))
     step = max(1, _ROWS // (n * len(kernels)))
     for start in range(0, n, step):
         rows = np.stack([K[start : start + step] for K in kernels])
-        sums[:, start : start + step] = rows.sum(axis=2)
+        if weight is not None:  # as if subjects were there as often as they count
+            rows = rows * np.sqrt(weight[start : start + step, None] * weight)
+        sums[:, start : start + step] = rows.sum(axis=2) if weight is None else rows @ np.sqrt(weight)
         flat = rows.reshape(len(kernels), -1)
         products += flat @ flat.T
-    totals = sums.sum(axis=1)
-    centered = products - (2.0 / n) * (sums @ sums.T) + np.outer(totals, totals) / n**2
+    size = n if weight is None else weight.sum()
+    totals = sums.sum(axis=1) if weight is None else sums @ np.sqrt(weight)
+    centered = products - (2.0 / size) * (sums @ sums.T) + np.outer(totals, totals) / size**2
     constant = np.diag(centered) <= _NOTHING * np.diag(products)
     centered[constant] = 0.0
     centered[:, constant] = 0.0
@@ -162,7 +181,9 @@ def check_kernels(kernels):
     return kernels
 
 
-def _centered_target(target, n):
+def _centered_target(target, n, sample_weight):
+    if sample_weight is not None and np.shape(sample_weight) != (n,):
+        raise ValueError(f"`sample_weight` has shape {np.shape(sample_weight)}, wanted ({n},).")
     T = np.asarray(target, dtype=np.float64)
     T = T[:, None] if T.ndim == 1 else T
     if T.ndim != 2 or len(T) != n or not np.isfinite(T).all():

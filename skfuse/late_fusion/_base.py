@@ -21,10 +21,11 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from skfuse._splits import inner_splits, names_rows
+from skfuse._targets import checked_groups
 from skfuse._validation import HasMethods, StrOptions
-from skfuse.late_fusion._inner import checked_groups, explained, fit_and_predict, supported_params
+from skfuse.late_fusion._inner import explained, fit_and_predict, supported_params
 from skfuse.late_fusion._rules import share_weights
-from skfuse.late_fusion._splits import inner_splits, names_rows
 from skfuse.modalities import ModalityEstimatorsMixin, NoModalityWarning, SkippedModalityWarning, validate_table
 from skfuse.modalities._subjects import refuse_other_order
 

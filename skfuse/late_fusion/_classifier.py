@@ -12,11 +12,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from skfuse._splits import inner_splits
+from skfuse._targets import refuse_missing_target
 from skfuse._validation import StrOptions, _fit_context
 from skfuse.late_fusion import _rules
 from skfuse.late_fusion._base import BaseLateFusion
 from skfuse.late_fusion._conditional import ConditionalMean
-from skfuse.late_fusion._inner import refuse_missing_target
 from skfuse.late_fusion._linear import StandardizedLogisticCV
 from skfuse.late_fusion._pools import LogLinearPool
 from skfuse.late_fusion._skill import (
@@ -28,7 +29,6 @@ from skfuse.late_fusion._skill import (
     sorted_reference,
     spread,
 )
-from skfuse.late_fusion._splits import inner_splits
 
 #: Rules that treat all modalities alike and learn nothing.
 FIXED_RULES = ("mean", "median", "product", "max", "vote")

@@ -1,7 +1,6 @@
 """What all estimators of networks share: networks of the modalities, and neighbors of new subjects."""
 
 import warnings
-from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,22 +8,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skfuse._distances import SubjectMetric
+from skfuse._progress import task_of
 from skfuse._validation import Interval
 from skfuse.modalities import SkippedModalityWarning, validate_table
 from skfuse.similarity._network import ModalityNetwork, check_metric
 
 _FITTED = ("_members", "_kept", "_kept_labels", "_votes")
-
-
-@contextmanager
-def task_of(context, estimator, name):
-    """A part of a fit that callbacks are told about; without a context there is nobody to tell."""
-    if context is None:
-        yield
-        return
-    task = context.subcontext(task_name=name).call_on_fit_task_begin(estimator=estimator)
-    yield
-    task.call_on_fit_task_end(estimator=estimator)
 
 
 class BaseNetworkFusion(BaseEstimator):

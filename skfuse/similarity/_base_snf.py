@@ -5,8 +5,9 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.callback import CallbackSupportMixin
 
+from skfuse._progress import task_of
 from skfuse._validation import Interval, StrOptions
-from skfuse.similarity._base import BaseNetworkFusion, task_of
+from skfuse.similarity._base import BaseNetworkFusion
 from skfuse.similarity._fuse import VARIANTS, as_csr, check_weights, finish, sparse_transition, start_network
 from skfuse.similarity._operator import FusedOperator
 from skfuse.similarity._spectral import operator_coordinates, spectral_coordinates

@@ -5,8 +5,8 @@ from numbers import Integral
 import numpy as np
 
 from skfuse._mixed_features import MixedFeatures
+from skfuse._progress import task_of
 from skfuse._validation import Interval, StrOptions, _fit_context
-from skfuse.similarity._base import task_of
 from skfuse.similarity._base_clustering import RULES, NetworkClusterMixin
 from skfuse.similarity._base_snf import BaseSNF
 from skfuse.similarity._null import agreement_test, network_modularity, structure_test

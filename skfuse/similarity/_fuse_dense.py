@@ -3,6 +3,7 @@
 import numpy as np
 from array_api_compat import array_namespace, device
 
+from skfuse._backend import torch_on
 from skfuse.similarity._fuse import half_diagonal as normalized
 
 
@@ -70,17 +71,7 @@ def fuse_on_device(networks, transitions, present, weights, *, device, **options
     fused : ndarray of shape (n_subjects, n_subjects)
     n_iter_done : int
     """
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError(f"device={device!r} computes with torch, which is not installed: {error}") from error
-    try:
-        torch.empty(0, device=device)
-    except (
-        AssertionError,
-        RuntimeError,
-    ) as error:  # what torch raises for a device that is not there, or a misspelling
-        raise ValueError(f"device={device!r} cannot be used: {error}. Leave device=None for the processor.") from error
+    torch = torch_on(device)
     n = len(present)
     tensors = []
     while networks:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 import numpy as np
-from sklearn.base import is_regressor
+from sklearn.base import is_classifier, is_regressor
 
 import skfuse
 from promises.tables import numbers
@@ -119,10 +119,20 @@ class Case:
         return self.make(**params).fit(sample.X, self.target(sample))
 
     def output(self, estimator, X):
-        """Probabilities, predictions or transformed numbers as one float array."""
+        """Probabilities, decisions, predictions or transformed numbers as one float array."""
         if hasattr(estimator, "predict_proba"):
             return estimator.predict_proba(X)
+        if hasattr(estimator, "decision_function"):  # as a column per class, as probabilities have
+            decision = estimator.decision_function(X)
+            return np.column_stack([-decision, decision]) if decision.ndim == 1 else decision
         return estimator.predict(X) if hasattr(estimator, "predict") else numbers(estimator.transform(X))
+
+
+def method_of(model):
+    """What cross-validation asks an estimator for: probabilities, else decisions, else predictions."""
+    if not is_classifier(model):
+        return "predict"
+    return next(name for name in ("predict_proba", "decision_function", "predict") if hasattr(model, name))
 
 
 def assert_close(actual, desired, rtol=1e-7):

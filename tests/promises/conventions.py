@@ -48,7 +48,8 @@ def fitted_attributes(case):
         shares = np.asarray(model.subject_weights(X))
         assert shares.shape == (len(X), len(model.modality_weights_))
         np.testing.assert_allclose(shares.sum(axis=1), 1.0)
-        alone = getattr(model, "predict_proba_by_modality", None) or model.predict_by_modality
+        by_modality = ("predict_proba_by_modality", "predict_by_modality", "decision_by_modality")
+        alone = next(getattr(model, name) for name in by_modality if hasattr(model, name))
         assert list(alone(X)) == list(model.modality_weights_)
 
 

@@ -2,10 +2,9 @@
 
 import joblib
 import numpy as np
-from sklearn.base import is_classifier
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
-from promises.cases import assert_close, documented_warnings_ignored
+from promises.cases import assert_close, documented_warnings_ignored, method_of
 from promises.tables import measured, take, wild
 from promises.tools import in_pipeline
 
@@ -23,7 +22,7 @@ def untouched_by_test_subjects(case):
     fold = PredefinedSplit(np.repeat([0, 1, 0, 1], [20, 20, 20, 30]))
     rows = np.flatnonzero(fold.test_fold == 0)
     pipeline, y = in_pipeline(case), case.target(sample)
-    method = "predict_proba" if is_classifier(pipeline) else "predict"
+    method = method_of(pipeline)
     calm = cross_val_predict(pipeline, sample.X, y, cv=fold, method=method)
     stormy = cross_val_predict(pipeline, wild(sample.X, rows[::2]), y, cv=fold, method=method)
     assert_close(stormy[rows[1::2]], calm[rows[1::2]])

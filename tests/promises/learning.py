@@ -56,5 +56,6 @@ def progress_is_reported(case):
     assert [events[0][0], events[-1][0]] == ["setup", "teardown"]
     begun = [task for event, task in events if event == "begin"]
     assert sorted(begun) == sorted(task for event, task in events if event == "end")
-    learned = model.estimators_ if hasattr(model, "estimators_") else model.networks_
+    names = ("estimators_", "networks_", "modality_weights_")
+    learned = next(getattr(model, name) for name in names if hasattr(model, name))
     assert [task for task in begun if "modality" in task] == [f"modality {name}" for name in learned]

@@ -1,4 +1,4 @@
-"""Statistics of an evaluation, as functions of arrays: intervals, tests, calibration, decisions, pools, sample size."""
+"""Statistics of an evaluation, as functions of arrays: intervals, tests, calibration, decisions, pools, survival."""
 
 from skfuse.evaluation.statistics._calibration import (
     Calibration,
@@ -22,6 +22,13 @@ from skfuse.evaluation.statistics._intervals import CrossValidatedInterval, cros
 from skfuse.evaluation.statistics._pool import Pool, random_effects_pool
 from skfuse.evaluation.statistics._resampled import ResampledT, corrected_resampled_t
 from skfuse.evaluation.statistics._sample_size import SampleSize, max_cox_snell_r2, riley_sample_size
+from skfuse.evaluation.statistics._survival import (
+    DynamicAUC,
+    brier_score,
+    concordance,
+    cumulative_dynamic_auc,
+    integrated_brier_score,
+)
 
 __all__ = [
     "Calibration",
@@ -31,20 +38,25 @@ __all__ = [
     "CrossValidatedInterval",
     "DeLong",
     "DeLongTest",
+    "DynamicAUC",
     "MeasuredCoverage",
     "NetBenefit",
     "Pool",
     "ResampledT",
     "SampleSize",
+    "brier_score",
     "calibration",
     "calibration_regression",
     "choose_threshold",
     "classification_at",
+    "concordance",
     "corrected_resampled_t",
     "cross_validated_interval",
+    "cumulative_dynamic_auc",
     "delong",
     "delong_test",
     "influence",
+    "integrated_brier_score",
     "max_cox_snell_r2",
     "measured_coverage",
     "net_benefit",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneOut, PredefinedSplit, StratifiedKFold
 
-from skfuse.late_fusion._splits import inner_splits, names_rows
+from skfuse._splits import inner_splits, names_rows
 
 
 def split(cv, y, groups=None, random_state=None, classifier=True):
