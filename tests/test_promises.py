@@ -98,6 +98,18 @@ MACHINE = Kind(
     },
     {"one row for all": "a kernel of subjects who are all alike tells nobody apart"},
 )
+#: Its target is a table of events and times.
+SURVIVAL = Kind(
+    three_modalities,
+    {
+        **MACHINE.without,
+        "checks_of_scikit_learn": "its target is an event and a time, which the checks cannot make",
+        "chance_for_permuted_labels": "scored by concordance; tested in test_mkl_survival",
+        "nobody_is_kept_or_left_out": "the log hazard ratio 0 stands for nobody known; tested in test_mkl_survival",
+        "metadata_routing": "splits nothing; sample_weight is routed as by any predictor",
+    },
+    MACHINE.refuses,
+)
 COUNTED_ONCE = "widths and scales of kernels count a subject once, whatever its weight"
 #: Array in, array out: a part of late fusion that is public for its documentation.
 ARRAY_HELPER = Kind(None, dict.fromkeys(PROMISES, "a function of arrays with a state, not an estimator of a table"))
@@ -129,6 +141,32 @@ TABLE = {
             *({"weighting": rule} for rule in ("easymkl", "align", "alignf", "average")),
             {"kernels": "gower"},
             *({"approximation": way, "rank": 20} for way in ("nystroem", "cholesky", "mklaren")),
+        ),
+    ),
+    "kernels.MKLRegressor": Entry(
+        MACHINE,
+        {"modalities": MODALITIES},
+        expected={"^check_sample_weight_equivalence_on_dense_data": COUNTED_ONCE},
+        search=(
+            {"kernels": {"mri": ModalityKernel("rbf"), "pet": "rbf"}},
+            {"mri__factor": [0.5, 2.0], "pet": ["linear"], "epsilon": [0.0, 0.2]},
+        ),
+        variants=(
+            {},
+            {"loss": "squared", "missing": "mean"},
+            *({"weighting": rule} for rule in ("align", "alignf", "average")),
+            {"approximation": "nystroem", "rank": 20},
+        ),
+        without={"metadata_routing": "splits nothing; sample_weight is routed as by any regressor"},
+    ),
+    "kernels.MKLSurvival": Entry(
+        SURVIVAL,
+        {"modalities": MODALITIES},
+        search=({"kernels": {"mri": ModalityKernel("rbf"), "pet": "rbf"}}, {"mri__factor": [0.5, 2.0], "p": [1, 2]}),
+        variants=(
+            {},
+            *({"weighting": rule} for rule in ("align", "alignf", "average")),
+            *({"approximation": way, "rank": 20} for way in ("nystroem", "mklaren")),
         ),
     ),
     "kernels.ModalityKernel": Entry(ARRAY_HELPER),

@@ -2,12 +2,19 @@
 
 import argparse
 
-from benchmarks.studies import cluster_null, interval_coverage, missing_blocks, permuted_labels, planted_leaks
+from benchmarks.studies import (
+    bemkl_coverage,
+    cluster_null,
+    interval_coverage,
+    missing_blocks,
+    permuted_labels,
+    planted_leaks,
+)
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--reduced", action="store_true", help="a short form that writes no results")
 parser.add_argument("--jobs", type=int, default=2)
 arguments = vars(parser.parse_args())
-for study in (permuted_labels, planted_leaks, cluster_null, interval_coverage, missing_blocks):
+for study in (permuted_labels, planted_leaks, cluster_null, interval_coverage, missing_blocks, bemkl_coverage):
     print(f"\n== {study.__doc__.splitlines()[0]}", flush=True)
     study.main(**arguments)

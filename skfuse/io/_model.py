@@ -46,6 +46,7 @@ TRUSTED_TYPES = (
     "skfuse._distances.SubjectMetric",
     "skfuse._mixed_features.MixedFeatures",
     "scipy.sparse._csr.csr_array",
+    "skfuse.kernels._cox.BaselineSurvival",
     "skfuse.kernels._kernel._Encoder",
     "skfuse.kernels._missing.SpreadCorrection",
     "skfuse.kernels._terms.Term",

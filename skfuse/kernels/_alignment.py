@@ -111,9 +111,9 @@ def alignment_weights(kernels, target, *, kind="alignf", sample_weight=None):
     if kind not in ("align", "alignf"):
         raise ValueError(f"`kind` must be 'align' or 'alignf', got {kind!r}.")
     kernels = check_kernels(kernels)
-    weights = weights_of_alignment(
-        kernels, _centered_target(target, len(kernels[0]), sample_weight), kind, sample_weight
-    )
+    if sample_weight is not None:
+        sample_weight = check_sample_weight(sample_weight, len(kernels[0]))
+    weights = weights_of_alignment(kernels, _centered_target(target, len(kernels[0])), kind, sample_weight)
     if not weights.sum() > 0:
         raise ValueError(
             "No kernel is aligned with the target: none has a centered product with it above 0. Give other kernels, or "
@@ -142,7 +142,7 @@ def centered_products(kernels, weight=None):
     products, sums = np.zeros((len(kernels), len(kernels))), np.empty((len(kernels), n))
     step = max(1, _ROWS // (n * len(kernels)))
     for start in range(0, n, step):
-        rows = np.stack([K[start : start + step] for K in kernels])
+        rows = np.stack([K[start : start + step] for K in kernels], dtype=np.float64)  # centering cancels digits
         if weight is not None:  # as if subjects were there as often as they count
             rows = rows * np.sqrt(weight[start : start + step, None] * weight)
         sums[:, start : start + step] = rows.sum(axis=2) if weight is None else rows @ np.sqrt(weight)
@@ -181,9 +181,17 @@ def check_kernels(kernels):
     return kernels
 
 
-def _centered_target(target, n, sample_weight):
-    if sample_weight is not None and np.shape(sample_weight) != (n,):
-        raise ValueError(f"`sample_weight` has shape {np.shape(sample_weight)}, wanted ({n},).")
+def check_sample_weight(sample_weight, n):
+    """Weights of subjects as float64 (n_subjects,), or an error that says what is wrong with them."""
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (n,):
+        raise ValueError(f"`sample_weight` has shape {weight.shape}, wanted ({n},).")
+    if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
+        raise ValueError("`sample_weight` must hold finite numbers of at least 0, not all of them 0.")
+    return weight
+
+
+def _centered_target(target, n):
     T = np.asarray(target, dtype=np.float64)
     T = T[:, None] if T.ndim == 1 else T
     if T.ndim != 2 or len(T) != n or not np.isfinite(T).all():

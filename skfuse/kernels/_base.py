@@ -15,10 +15,11 @@ from skfuse.kernels._alignment import combine
 from skfuse.kernels._features import build_features
 from skfuse.kernels._gram_space import alignment_in_gram_space, fit_in_gram_space
 from skfuse.kernels._interpretation import InterpretationMixin
+from skfuse.kernels._lp import fit_machine
 from skfuse.kernels._missing import SpreadCorrection
 from skfuse.kernels._stack import block_for, build_stack, kernel_specifications
 from skfuse.kernels._terms import exact_term, low_rank_terms
-from skfuse.kernels._weighting import given_weights, one_step_weights
+from skfuse.kernels._weighting import given_weights, one_step_weights, posterior_weights
 from skfuse.modalities import ModalityEstimatorsMixin, NoModalityWarning, SkippedModalityWarning, validate_table
 from skfuse.modalities._subjects import refuse_other_order
 
@@ -62,14 +63,7 @@ class BaseMKL(InterpretationMixin, ModalityEstimatorsMixin, CallbackSupportMixin
     def _subjects(self, table, specifications, weights):
         """Rows of who takes part, and who of them has which modality."""
         present = np.column_stack([table.present_in(name) for name in specifications])
-        if self.missing == "raise" and not present.all():
-            counts = {
-                name: int(count) for name, count in zip(specifications, (~present).sum(axis=0), strict=True) if count
-            }
-            raise ValueError(
-                f"Subjects lack modalities: {counts} of {len(present)}. Leave them out, impute, or set missing='skip', "
-                "which learns from what each subject has."
-            )
+        self._refuse_missing(present, specifications)
         has_some = present.any(axis=1)
         if not has_some.any():
             raise ValueError(f"No subject has any modality: every value of {list(specifications)} is missing.")
@@ -85,55 +79,83 @@ class BaseMKL(InterpretationMixin, ModalityEstimatorsMixin, CallbackSupportMixin
             raise ValueError("Every subject who has a modality has sample_weight 0.")
         return kept, present[kept]
 
-    def _fit_exact(self, table, specifications, kept, present, context, learn):
-        """Make the kernels, let `learn` weigh them and fit the machine, and keep what predictions need.
+    def _refuse_missing(self, present, names):
+        """Refuse missing modalities where the user asked for that."""
+        if self.missing == "raise" and not present.all():
+            counts = {name: int(count) for name, count in zip(names, (~present).sum(axis=0), strict=True) if count}
+            raise ValueError(
+                f"Subjects lack modalities: {counts} of {len(present)}. Leave them out, impute, or set missing='skip', "
+                "which takes what each subject has."
+            )
 
-        ``learn(stack)`` returns a KernelMachine.
+    def _fit_machine(self, table, specifications, kept, present, context, targets, C, weighted, weights):
+        """Kernels of who takes part, their weights and the machine on them: exact, or of low rank.
+
+        Parameters
+        ----------
+        targets : ndarray of shape (n_outputs, n_kept)
+        C : ndarray of shape (n_kept,)
+        weighted : bool
+            Whether the user gave weights of the subjects.
+        weights : ndarray of shape (n_kept,)
         """
-        stack = build_stack(
-            specifications,
-            table,
-            kept,
-            present,
-            missing=self.missing,
-            device=self.device,
-            task=lambda name: task_of(context, self, f"modality {name}"),
-        )
+
+        def task(name):
+            return task_of(context, self, f"modality {name}")
+
+        if self.approximation is None:
+            stack = build_stack(
+                specifications, table, kept, present, missing=self.missing, device=self.device, task=task
+            )
+        else:
+            stack = build_features(
+                specifications,
+                table,
+                kept,
+                present,
+                targets,
+                C,
+                approximation=self.approximation,
+                rank=self.rank,
+                missing=self.missing,
+                random_state=self.random_state,
+                task=task,
+            )
         self._note_skipped(stack.skipped, specifications, len(kept))
         with task_of(context, self, "machine"):
-            machine = learn(stack)
+            if self.approximation is None:
+                machine = self._learn(stack, targets, C, weights if weighted else None)
+                self._keep(stack, self._in_units(machine))
+            else:
+                machine = self._learn_low_rank(stack)
+                self._keep_low_rank(stack, self._in_units(machine), table, kept)
             self._warn_if_unfinished(machine)
-            self._keep(stack, machine)
+            self.n_iter_, self.dual_gap_ = machine.n_iter, machine.gap
+
+    def _in_units(self, machine):
+        """The machine in the unit of the target."""
         return machine
 
-    def _fit_low_rank(self, table, specifications, kept, present, context, targets, weights, learn):
-        """The same with low-rank features and the squared loss; ``learn(features)`` returns a KernelMachine."""
-        features = build_features(
-            specifications,
-            table,
-            kept,
-            present,
-            targets,
-            weights,
-            approximation=self.approximation,
-            rank=self.rank,
-            missing=self.missing,
-            random_state=self.random_state,
-            task=lambda name: task_of(context, self, f"modality {name}"),
-        )
-        self._note_skipped(features.skipped, specifications, len(kept))
-        with task_of(context, self, "machine"):
-            machine = learn(features)
-            self._warn_if_unfinished(machine)
-            norms = [np.linalg.norm(machine.coefficients[:, part]) for part in features.parts]
-            self._terms = low_rank_terms(features, machine.coefficients)
-            self._set_weights(features.names, features.modality, machine.weights, np.array(norms))
-            rows = kept
-            if len(rows) > _MOST_FOR_SPREAD:
-                rows = np.sort(np.random.default_rng(0).choice(rows, _MOST_FOR_SPREAD, replace=False))
-            self._set_decision(self._contributions_of(table, rows, len(machine.intercepts)), machine.intercepts)
-            self.n_iter_, self.dual_gap_ = machine.n_iter, machine.gap
-        return machine
+    def _learn(self, stack, targets, C, sample_weight):
+        """Weights of kernels and the machine on them."""
+        problems = self._problems(targets, C)
+        if self._is("lp"):
+            return fit_machine(stack.kernels, problems, p=self.p, radius=self._radius(stack.names), tol=self.tol)
+        if self._is("bayesian"):
+            weights, deviations = posterior_weights(stack.kernels, targets, self._bayesian_task)
+            self.kernel_weights_sd_ = dict(zip(stack.names, deviations.tolist(), strict=True))
+        elif isinstance(self.weighting, str):
+            weights = one_step_weights(
+                self.weighting,
+                stack.kernels,
+                targets,
+                easymkl_lambda=getattr(self, "easymkl_lambda", None),
+                kernel_sum=self.kernel_sum,
+                sample_weight=sample_weight,
+            )
+        else:
+            weights = given_weights(self.weighting, stack.names, stack.modality, self._others(stack))
+        return fit_machine(stack.kernels, problems, weights=weights, tol=self.tol)
 
     def _keep(self, stack, machine):
         """Fitted attributes of a machine on a stack of kernels."""
@@ -152,7 +174,15 @@ class BaseMKL(InterpretationMixin, ModalityEstimatorsMixin, CallbackSupportMixin
         for place, name in enumerate(names):
             contributions[np.setdiff1d(np.arange(n), stack.members[name]), place] = np.nan
         self._set_decision(contributions, machine.intercepts)
-        self.n_iter_, self.dual_gap_ = machine.n_iter, machine.gap
+
+    def _keep_low_rank(self, features, machine, table, kept):
+        """Fitted attributes of a linear model of low-rank features."""
+        norms = [np.linalg.norm(machine.coefficients[:, part]) for part in features.parts]
+        self._terms = low_rank_terms(features, machine.coefficients)
+        self._set_weights(features.names, features.modality, machine.weights, np.array(norms))
+        if len(kept) > _MOST_FOR_SPREAD:
+            kept = np.sort(np.random.default_rng(0).choice(kept, _MOST_FOR_SPREAD, replace=False))
+        self._set_decision(self._contributions_of(table, kept, len(machine.intercepts)), machine.intercepts)
 
     def _set_weights(self, names, modality, weights, norms):
         """Weights of kernels and modalities, and what each contributes to the norm of the model."""
@@ -172,6 +202,10 @@ class BaseMKL(InterpretationMixin, ModalityEstimatorsMixin, CallbackSupportMixin
         self.intercept_ = intercepts + self._spread.means_.sum(axis=0)
         for name, share in zip(self.modality_weights_, self._spread.variance_shares(), strict=True):
             self.modality_contribution_[name]["variance"] = float(share)
+
+    def _others(self, stack):
+        """Modalities of the table without a kernel."""
+        return set(self.modalities_) - set(stack.modality)
 
     def _is(self, weighting):
         return isinstance(self.weighting, str) and self.weighting == weighting
@@ -195,7 +229,7 @@ class BaseMKL(InterpretationMixin, ModalityEstimatorsMixin, CallbackSupportMixin
                 "or 'average', or set approximation=None."
             )
         else:
-            weights = given_weights(self.weighting, features.names, features.modality)
+            weights = given_weights(self.weighting, features.names, features.modality, self._others(features))
         return fit_in_gram_space(features, weights=weights, tol=self.tol)
 
     def _note_skipped(self, skipped, specifications, n_kept):
@@ -225,6 +259,8 @@ class BaseMKL(InterpretationMixin, ModalityEstimatorsMixin, CallbackSupportMixin
         """Contribution of each modality to each subject, around its mean (n_subjects, n_modalities, n_outputs)."""
         check_is_fitted(self)
         table = validate_table(self, X, reset=False)
+        names = list(self.modality_weights_)
+        self._refuse_missing(np.column_stack([table.present_in(name) for name in names]), names)
         return self._spread.apply(self._contributions_of(table, np.arange(len(table)), len(self.intercept_)))
 
     def _contributions_of(self, table, subjects, n_outputs):

@@ -18,9 +18,8 @@ from skfuse._targets import checked_groups, refuse_missing_target
 from skfuse._validation import Interval, StrOptions, _fit_context
 from skfuse.kernels._base import BaseMKL
 from skfuse.kernels._losses import Hinge
-from skfuse.kernels._lp import fit_machine
 from skfuse.kernels._sigmoid import LEAST_EVENTS, fit_sigmoid
-from skfuse.kernels._weighting import ONE_STEP, given_weights, one_step_weights
+from skfuse.kernels._weighting import ONE_STEP
 
 _FOLDS = 5
 
@@ -49,6 +48,7 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
     weighting : str, dict or array-like, default="lp"
         ``"lp"``: together with the classifier, under :math:`\lVert \theta \rVert_p \le R`. ``"easymkl"``, ``"align"``,
         ``"alignf"``: before it, see :func:`easymkl_weights` and :func:`alignment_weights`. ``"average"``: all alike.
+        ``"bayesian"``: shares in the posterior of BEMKL, see :func:`bayesian_weights`; for hundreds of subjects.
         A mapping from kernel (``mri__rbf``) or modality to its weight, or one weight per kernel: as given.
     p : float, default=4/3
         Of ``"lp"``, at least 1. 1 takes few kernels (SimpleMKL [2]_), and of kernels that say the same now one, now
@@ -75,7 +75,8 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         Learn probabilities from decisions of five folds, with 30 subjects of each class at least. It takes five more
         fits.
     tol : float, default=1e-2
-        Largest duality gap relative to the objective; the classifier itself is solved to 1e-3.
+        Largest duality gap relative to the objective, and most that other weights would gain of the squared norm; the
+        classifier itself is solved to 1e-3.
     device : str or None, default=None
         Where kernels of training subjects are computed, by torch: ``"cuda"``. The classifier is solved on the CPU.
     n_jobs : int or None
@@ -87,6 +88,9 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
     ----------
     kernel_weights_ : dict of str to float
         Weight of each kernel, ``modality__kernel``.
+    kernel_weights_sd_ : dict of str to float
+        Posterior standard deviation of each weight, with ``weighting="bayesian"``. It is that of the factorized
+        posterior, several times too small; :func:`bayesian_weights` draws intervals that cover.
     modality_weights_ : dict of str to float
         Share of each modality in the weights, summing to 1.
     modality_contribution_ : dict of str to dict
@@ -150,6 +154,7 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         "probability": [StrOptions({"sigmoid"}), None],
     }
     __metadata_request__fit = {"groups": True}
+    _bayesian_task = "classification"
 
     def __init__(
         self,
@@ -226,17 +231,16 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         counts = np.bincount(codes, weights=own)
         self.class_prior_ = counts / counts.sum()
         self._refuse_few_events(codes)
-        C = self.C * own * compute_class_weight(self.class_weight, classes=self.classes_, y=y[kept])[codes]
+        of_classes = compute_class_weight(self.class_weight, classes=self.classes_, y=y[kept])
+        if not (np.isfinite(of_classes) & (of_classes > 0)).all():
+            raise ValueError(f"`class_weight` must hold positive numbers, got {self.class_weight!r}.")
+        C = self.C * own * of_classes[codes]
         context = self._init_callback_context(max_subtasks=len(specifications) + 2)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         targets = self._targets(codes)
         prior = np.log(np.maximum(self.class_prior_, np.finfo(float).tiny))
         self._nobody_decision = prior[1:] - prior[:1] if len(targets) == 1 else prior
-        fit = (table, specifications, kept, present, context)
-        if self.approximation is None:
-            self._fit_exact(*fit, lambda stack: self._learn(stack, targets, C, None if sample_weight is None else own))
-        else:
-            self._fit_low_rank(*fit, targets, C, self._learn_low_rank)
+        self._fit_machine(table, specifications, kept, present, context, targets, C, sample_weight is not None, own)
         if self.probability is not None:
             self._fit_probability(X, y, weights if sample_weight is not None else None, groups, kept, targets, own)
         context.call_on_fit_task_end(estimator=self)
@@ -248,29 +252,15 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
             return np.where(codes == 1, 1.0, -1.0)[None]
         return np.where(codes == np.arange(len(self.classes_))[:, None], 1.0, -1.0)
 
-    def _learn(self, stack, targets, C, sample_weight):
-        problems = [Hinge(target, C) for target in targets]
-        if self._is("lp"):
-            return fit_machine(stack.kernels, problems, p=self.p, radius=self._radius(stack.names), tol=self.tol)
-        if isinstance(self.weighting, str):
-            weights = one_step_weights(
-                self.weighting,
-                stack.kernels,
-                targets,
-                easymkl_lambda=self.easymkl_lambda,
-                kernel_sum=self.kernel_sum,
-                sample_weight=sample_weight,
-            )
-        else:
-            weights = given_weights(self.weighting, stack.names, stack.modality)
-        return fit_machine(stack.kernels, problems, weights=weights, tol=self.tol)
+    def _problems(self, targets, C):
+        return [Hinge(target, C) for target in targets]
 
     # Probabilities --------------------------------------------------------------------------------------------------
 
     def _refuse_few_events(self, codes):
         fewest = int(np.bincount(codes).min())
         if self.probability is not None and fewest < LEAST_EVENTS:
-            rarest = self.classes_[np.bincount(codes).argmin()]
+            rarest = self.classes_.tolist()[np.bincount(codes).argmin()]
             raise ValueError(
                 f"probability='sigmoid' needs at least {LEAST_EVENTS} subjects of each class, got {fewest} of class "
                 f"{rarest!r}: a calibration curve of fewer would look exact and mean nothing. Set probability=None and "
@@ -290,6 +280,12 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
             raise ValueError(
                 "probability='sigmoid' learns from decisions out of fold, but the subjects cannot be split so that "
                 "every class and group is on both sides. Set probability=None."
+            )
+        if any(term.kernel.kernel == "precomputed" for term in self._terms):
+            raise ValueError(
+                "probability='sigmoid' fits again on parts of the subjects, and the columns of a precomputed kernel "
+                "belong to all of them. Wrap the pipeline that starts with RowKernel in sklearn.calibration."
+                "CalibratedClassifierCV instead."
             )
         inner = clone(self).set_params(probability=None, n_jobs=None, modalities=self.modalities_)
         parts = Parallel(n_jobs=self.n_jobs)(

@@ -38,7 +38,7 @@ class CoxFit:
     Examples
     --------
     >>> import numpy as np
-    >>> from skfuse.kernels._cox import cox_ridge
+    >>> from skfuse.kernels import cox_ridge
     >>> cox_ridge(np.array([[1.0], [0.0], [0.5]]), [True, True, False], [1.0, 2.0, 3.0], penalty=1.0).converged
     True
     """
@@ -66,7 +66,7 @@ class BaselineSurvival:
     Examples
     --------
     >>> import numpy as np
-    >>> from skfuse.kernels._cox import baseline_survival
+    >>> from skfuse.kernels import baseline_survival
     >>> baseline = baseline_survival([True, False, True], [2.0, 3.0, 5.0], np.zeros(3))
     >>> baseline.cumulative_hazard.round(3)
     array([0.333, 1.333])
@@ -162,7 +162,7 @@ def cox_ridge(features, event, time, *, penalty, weights=None, ties="breslow", s
     Examples
     --------
     >>> import numpy as np
-    >>> from skfuse.kernels._cox import cox_ridge
+    >>> from skfuse.kernels import cox_ridge
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(4000, 2))
     >>> time = rng.exponential(np.exp(-X @ [1.0, -0.5]))
@@ -230,7 +230,7 @@ def baseline_survival(event, time, risk_scores, *, weights=None):
     Examples
     --------
     >>> import numpy as np
-    >>> from skfuse.kernels._cox import baseline_survival
+    >>> from skfuse.kernels import baseline_survival
     >>> baseline_survival([True, False, True], [2.0, 3.0, 5.0], np.zeros(3)).times
     array([2., 5.])
     """

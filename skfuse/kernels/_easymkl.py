@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from skfuse.kernels._alignment import check_kernels
+from skfuse.kernels._alignment import check_kernels, check_sample_weight
 
 _MOST_STEPS = 1_000_000
+_ROWS = 64  # of all kernels that are added at a time
 
 
-def easymkl_weights(kernels, y, *, easymkl_lambda=0.1, kernel_sum="mean", sample_weight=None, tol=1e-4):
+def easymkl_weights(kernels, y, *, easymkl_lambda=0.1, kernel_sum="mean", sample_weight=None, tol=1e-3):
     r"""Weights that put the classes far apart: EasyMKL [1]_.
 
     .. math:: \gamma^* = \arg\min_{\gamma} \; \gamma^\top Y \left[ (1 - \lambda) \bar K + \lambda I \right] Y \gamma,
@@ -29,7 +30,7 @@ def easymkl_weights(kernels, y, *, easymkl_lambda=0.1, kernel_sum="mean", sample
         or their sum, as published.
     sample_weight : array-like of shape (n_subjects,) or None
         A subject of weight 2 counts as two equal ones.
-    tol : float, default=1e-4
+    tol : float, default=1e-3
         Largest Frank-Wolfe gap, relative to the objective.
 
     Returns
@@ -40,7 +41,7 @@ def easymkl_weights(kernels, y, *, easymkl_lambda=0.1, kernel_sum="mean", sample
     Raises
     ------
     ValueError
-        If kernels and classes do not fit together, or no kernel tells the classes apart.
+        If kernels, classes and weights of subjects do not fit together, or no kernel tells the classes apart.
 
     References
     ----------
@@ -60,6 +61,11 @@ def easymkl_weights(kernels, y, *, easymkl_lambda=0.1, kernel_sum="mean", sample
     if not (isinstance(kernels, np.ndarray) and kernels.ndim == 3 and kernels.dtype in (np.float32, np.float64)):
         kernels = np.array(check_kernels(kernels))
     y = np.asarray(y, dtype=np.float64)
+    if sample_weight is not None:
+        sample_weight = check_sample_weight(sample_weight, kernels.shape[1])
+        kept = np.flatnonzero(sample_weight)
+        if len(kept) < len(sample_weight) and y.shape == sample_weight.shape:
+            kernels, y, sample_weight = kernels[:, kept[:, None], kept], y[kept], sample_weight[kept]
     if y.shape != kernels.shape[1:2] or set(np.unique(y)) != {-1.0, 1.0}:
         raise ValueError(
             f"`y` must hold -1 and 1, both of them, for each of {kernels.shape[1]} subjects; got shape {y.shape} and "
@@ -78,15 +84,15 @@ def easymkl_weights(kernels, y, *, easymkl_lambda=0.1, kernel_sum="mean", sample
 
 def summed(kernels, *, mean):
     """Sum or average of a stack of kernels."""
-    total = kernels[0].copy()
-    for K in kernels[1:]:
-        total += K
+    total = np.empty_like(kernels[0])
+    for start in range(0, len(total), _ROWS):  # sums that stay in the cache of the processor
+        kernels[:, start : start + _ROWS].sum(axis=0, out=total[start : start + _ROWS])
     if mean:
         total /= len(kernels)
     return total
 
 
-def class_distances(kernels, total, y, lam, sample_weight=None, tol=1e-4):
+def class_distances(kernels, total, y, lam, sample_weight=None, tol=1e-3):
     """Squared distance of the two weighted class means in the space of each kernel (n_kernels,)."""
     from skfuse.kernels._smo_compiled import products, two_simplexes
 
@@ -95,9 +101,9 @@ def class_distances(kernels, total, y, lam, sample_weight=None, tol=1e-4):
     for label in (-1.0, 1.0):
         gamma[y == label] = weight[y == label] / weight[y == label].sum()
     if lam < 1:
-        K = (1.0 - lam) * total if lam else total
-        of_gamma = (K @ (y * gamma).astype(K.dtype)).astype(np.float64)
-        two_simplexes(K, y, lam / weight, gamma, of_gamma, tol, _MOST_STEPS)
+        of_gamma = (total @ (y * gamma).astype(total.dtype)).astype(np.float64)
+        ridge = lam / (1.0 - lam) / weight  # everything is divided by 1 - lam, so that no copy of the kernel is made
+        two_simplexes(total, y, ridge, gamma, of_gamma, tol, _MOST_STEPS)
     signed = y * gamma
     out = np.empty(kernels.shape[:2])
     products(kernels, signed, out)

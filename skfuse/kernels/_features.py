@@ -41,6 +41,8 @@ class Features:
     target_means : ndarray of shape (n_outputs,)
     target_squares : ndarray of shape (n_outputs,)
         Weighted sum of the squared targets around their mean.
+    chunk : callable
+        ``chunk(rows)``, the features of a slice of training subjects in single precision.
     """
 
     kernels: list = field(default_factory=list)
@@ -58,6 +60,15 @@ class Features:
     means: np.ndarray | None = None
     target_means: np.ndarray | None = None
     target_squares: np.ndarray | None = None
+    chunk: object = None
+
+    def matrix(self, n_subjects):
+        """Features of all training subjects (n_subjects, n_features), in double precision."""
+        out = np.empty((n_subjects, self.parts[-1].stop))
+        for start in range(0, n_subjects, _ROWS):
+            rows = slice(start, min(start + _ROWS, n_subjects))
+            out[rows] = self.chunk(rows)
+        return out
 
 
 def build_features(
@@ -188,11 +199,12 @@ def _among_all(column, diagonal, members, n):
 
 def _set_maps(features, points_of, pivots):
     """Whitening of each kernel from its landmarks, which are all that is kept of the points."""
-    keep, start = [], 0
+    keep, start, chosen = [], 0, {}
     for number, kernel in enumerate(features.kernels):
-        landmarks = points_of[number][pivots[number]].astype(np.float64)
-        if not len(landmarks):  # Mklaren found none worth taking
+        if not len(pivots[number]):  # Mklaren found none worth taking
             continue
+        key = (id(points_of[number]), np.asarray(pivots[number]).tobytes())  # equal landmarks share their distances
+        landmarks = chosen.setdefault(key, points_of[number][pivots[number]].astype(np.float64))
         K = kernel.raw(landmarks, landmarks)
         T = nystroem_factor((K + K.T) / 2)
         if not T.shape[1]:
@@ -237,9 +249,10 @@ def _sum_products(features, points_of, targets, weights, missing):
     features.target_squares = ((targets - features.target_means[:, None]) ** 2) @ weights
     gram, target, sums = np.zeros((width, width)), np.zeros((width, len(targets))), np.zeros(width)
     prepared = _prepared(features)
+    features.chunk = lambda rows: _chunk(features, prepared, points_of, places, rows, missing)
     for start in range(0, n, _ROWS):
         rows = slice(start, min(start + _ROWS, n))
-        F = _chunk(features, prepared, points_of, places, rows, missing)
+        F = features.chunk(rows)
         weighted = F * weights[rows, None].astype(np.float32)
         gram += weighted.T @ F
         target += weighted.T @ (targets[:, rows].T - features.target_means).astype(np.float32)
@@ -251,13 +264,13 @@ def _sum_products(features, points_of, targets, weights, missing):
 
 def _prepared(features):
     """Landmarks, map and offset of each kernel in single precision, and what its distances may be shared by."""
-    out = []
+    out, single = [], {}
     for number, kernel in enumerate(features.kernels):
         scale = features.scales[number]
         offset = features.centers[number] / scale
         absent = (features.means_of_kernels[number] - features.centers[number]) / scale
-        landmarks = kernel.points_.astype(np.float32)
-        key = (features.modality[number], kernel._encoding(), landmarks.tobytes())
+        key = id(kernel.points_)
+        landmarks = single.setdefault(key, kernel.points_.astype(np.float32))
         map_ = (features.maps[number] / scale).astype(np.float32)
         out.append((landmarks, map_, offset.astype(np.float32), absent.astype(np.float32), key))
     return out

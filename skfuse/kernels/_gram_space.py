@@ -43,7 +43,7 @@ def fit_in_gram_space(features, *, p=None, weights=None, radius=1.0, tol=1e-2, m
         primal = rule.penalty(weights, S) + 0.5 * error
         dual_linear = squares - linear - 0.5 * error
         gap = max(primal - dual_linear + rule.dual_penalty(S), 0.0) / max(primal, np.finfo(float).tiny)
-        if gap <= tol or fixed:
+        if fixed or (gap <= tol and rule.settled(weights, S, tol)):
             break
         weights = rule.step(weights, S, dual_linear - 0.5 * float(weights @ S))
     intercepts = features.target_means - features.means @ w

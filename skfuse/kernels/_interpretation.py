@@ -68,17 +68,19 @@ class InterpretationMixin:
 def _sensitivity_of_block(terms, block, step):
     n_features = block.shape[1]
     out = np.full((n_features, len(terms[0].constant)), np.nan)
+    least = 0.0 if any(term.kernel.kernel == "chi2" for term in terms) else -np.inf  # at a count of 0 one side only
     for feature in range(n_features):
         known = ~np.isnan(block[:, feature])
         deviation = block[known, feature].std() if known.any() else 0.0
         if not deviation > 0:
             continue
-        sides = []
+        sides, places = [], []
         for sign in (1.0, -1.0):
             moved = block[known].copy()
-            moved[:, feature] += sign * step * deviation
+            moved[:, feature] = np.maximum(moved[:, feature] + sign * step * deviation, least)
             shared = {}
             sides.append(sum(term.decision(moved, shared) for term in terms))
-        slopes = (sides[0] - sides[1]) / (2.0 * step)
+            places.append(moved[:, feature])
+        slopes = deviation * (sides[0] - sides[1]) / (places[0] - places[1])[:, None]
         out[feature] = np.sqrt(np.mean(slopes**2, axis=0))
     return out

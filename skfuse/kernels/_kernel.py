@@ -193,6 +193,11 @@ class ModalityKernel(BaseEstimator):
         shared = {} if shared is None else shared
         if not isinstance(block, np.ndarray) and self.kernel != "gower":
             block = np.asarray(block, dtype=np.float64)
+        if np.shape(block)[1:] != (self.n_features_,):
+            raise ValueError(
+                f"A block of shape {np.shape(block)} does not fit a kernel that was fitted to {self.n_features_} "
+                "features: give the same features, or for 'precomputed' a column for each training subject."
+            )
         points = self._encode(block, shared)
         K = points if self.kernel == "precomputed" else self._kernel(points, self.points_, shared)
         if self.normalization == "variance":
@@ -236,7 +241,7 @@ class ModalityKernel(BaseEstimator):
     def _kernel(self, A, B, shared, device=None):
         if self.kernel == "gower":
             return 1.0 - self.encoder_.features_.distances(A, B)
-        key = (MEASURES[self.kernel], self._encoding(), A.shape, B.shape, device)
+        key = (MEASURES[self.kernel], self._encoding(), A.shape, id(B), device)  # landmarks may differ by kernel
         if key not in shared:
             A, B = (A, B) if device in (None, "cpu") else (to_device(A, device), to_device(B, device))
             shared[key] = measure(self.kernel, A, B)
@@ -249,7 +254,7 @@ class ModalityKernel(BaseEstimator):
         if len(points) > _MOST_FOR_MEDIAN:
             points = points[np.random.default_rng(0).choice(len(points), _MOST_FOR_MEDIAN, replace=False)]
             shared = {}
-        key = (MEASURES[self.kernel], self._encoding(), points.shape, points.shape, None)
+        key = (MEASURES[self.kernel], self._encoding(), points.shape, id(points), None)
         if key not in shared:
             shared[key] = measure(self.kernel, points, points)
         distances = shared[key][np.triu_indices(len(points), 1)]
@@ -291,6 +296,7 @@ class _Encoder:
         elif self.special == "numbers" or self.special == "correlation":
             block = np.asarray(block, dtype=np.float64)
             self.fill_, deviation = mean_and_deviation(block)
+            self.unknown_ = np.isnan(block).all(axis=0)  # of no training subject: counts for nothing
             self.scale_ = np.where(deviation > 0, deviation, np.inf)  # a constant feature counts for nothing
         return self
 
@@ -304,8 +310,8 @@ class _Encoder:
             points = self.features_.encode(block)
             return np.where(np.isnan(points), self.fill_, points)
         points = np.asarray(block, dtype=np.float64)
-        if np.isnan(points).any():
-            points = np.where(np.isnan(points), self.fill_, points)
+        if self.unknown_.any() or np.isnan(points).any():
+            points = np.where(self.unknown_ | np.isnan(points), self.fill_, points)
         if self.special == "correlation":
             return unit_profiles(points)
         if not self.standardize:
@@ -339,7 +345,8 @@ def _checked_gram(K):
     if K.ndim != 2 or K.shape[0] != K.shape[1]:
         raise ValueError(
             f"A precomputed kernel needs a column for each of the {len(K)} training subjects who have the modality, "
-            f"got {K.shape[1]}. Put skfuse.modalities.RowKernel before this step."
+            f"got {K.shape[1]}. Put skfuse.modalities.RowKernel before this step, and leave subjects of weight 0 out of "
+            "the table."
         )
     apart, size = float(np.abs(K - K.T).max()), float(np.abs(K).max())
     if apart > 1e-6 * size:

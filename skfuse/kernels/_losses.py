@@ -114,7 +114,13 @@ class Squared:
             if weight != 0:
                 K += weight * one
         K[np.diag_indices_from(K)] += 1.0 / self.C
-        factor = cho_factor(K, lower=True, overwrite_a=True, check_finite=False)
+        try:
+            factor = cho_factor(K, lower=True, overwrite_a=True, check_finite=False)
+        except np.linalg.LinAlgError as error:
+            raise ValueError(
+                f"Squared loss at C = {np.max(self.C):g} has no unique solution: the weighted kernel is singular and C "
+                "adds nothing to its diagonal. Lower C."
+            ) from error
         both = cho_solve(factor, np.column_stack([self.y, np.ones_like(self.y)]), check_finite=False)
         self._bias = both[:, 0].sum() / both[:, 1].sum()
         self.beta = both[:, 0] - self._bias * both[:, 1]

@@ -45,7 +45,8 @@ def fit_machine(kernels, problems, *, p=None, weights=None, radius=1.0, tol=1e-2
 
     by turns: a few steps of the machine, then :math:`\theta_m \propto \theta_m (S_m / \theta_m^{p-1})^\eta`. The fixed
     point is that of the closed form [1]_, which is :math:`\eta = 1/(p+1)`; larger steps take fewer rounds, and are
-    halved when the objective rises. It ends when the duality gap is at most `tol` times the primal objective.
+    halved when the objective rises. It ends when the duality gap is at most `tol` times the primal objective, and other
+    weights would gain at most `tol` of the squared norm of the machine.
 
     Parameters
     ----------
@@ -78,17 +79,21 @@ def fit_machine(kernels, problems, *, p=None, weights=None, radius=1.0, tol=1e-2
         weights = np.full(n_kernels, radius * n_kernels ** (-1.0 / p))
     rule = weight_rule(None if fixed else p, radius, weights)
     rows, filled = np.empty((n, n), dtype=kernels.dtype), np.zeros(n, dtype=np.bool_)
-    inner, best = 0.1, np.inf
-    for n_iter in range(1, max_iter + 1):  # noqa: B007
-        filled[:] = False
-        coefficients, products = _solve(kernels, problems, weights, rows, filled, inner)
+    coefficients, products = np.zeros((len(problems), n)), np.zeros((len(problems), n_kernels, n))
+    inner, best = _POLISH if fixed else 0.1, np.inf
+    for n_iter in range(1, max_iter + 1):
+        filled[:] &= fixed  # rows of the sum last as long as its weights
+        coefficients = _solve(kernels, problems, weights, rows, filled, inner, coefficients, products)
         S = np.maximum(np.einsum("on,omn->m", coefficients, products), 0.0)
         gap, at_weights = _gaps(problems, products, weights, S, rule)
-        if (gap <= tol and inner <= _POLISH) or not all(problem.steps_left for problem in problems):
+        settled = gap <= tol and rule.settled(weights, S, tol)
+        if (settled and inner <= _POLISH) or not all(problem.steps_left for problem in problems):
             break
-        if gap <= tol:  # the weights will do; the machine is solved further, which may open the gap again
+        if settled:  # the weights will do; the machine is solved further, which may open the gap again
             inner = _POLISH
             continue
+        if n_iter == max_iter:  # weights of another round would not be those of the machine
+            break
         if fixed or at_weights > 0.5 * gap:  # the machine, not the weights, is what is inexact
             inner = max(0.2 * inner, 1e-12)
         inner = min(inner, max(gap, 1e-12))
@@ -103,14 +108,14 @@ def fit_machine(kernels, problems, *, p=None, weights=None, radius=1.0, tol=1e-2
     return KernelMachine(weights, coefficients, intercepts, products, float(gap), n_iter, bool(gap <= tol))
 
 
-def _solve(kernels, problems, weights, rows, filled, tol):
-    from skfuse.kernels._smo_compiled import products as multiply
+def _solve(kernels, problems, weights, rows, filled, tol, before, products):
+    """Coefficients of all outputs; `products` of those `before` are brought up to date, from what has changed alone."""
+    from skfuse.kernels._smo_compiled import add_products
 
     coefficients = np.array([problem.solve(kernels, weights, rows, filled, tol) for problem in problems])
-    products = np.empty((len(problems), *kernels.shape[:2]))
-    for one, out in zip(coefficients, products, strict=True):
-        multiply(kernels, one, out)
-    return coefficients, products
+    for change, out in zip(coefficients - before, products, strict=True):
+        add_products(kernels, change, out)
+    return coefficients
 
 
 def _gaps(problems, products, weights, S, rule):
@@ -146,6 +151,9 @@ class _Fixed:
     def dual_penalty(self, S):
         return 0.5 * float(self.weights @ S)
 
+    def settled(self, weights, S, tol):
+        return True
+
 
 class _LpRule:
     """Weights in a ball of the lp norm."""
@@ -164,6 +172,13 @@ class _LpRule:
 
     def dual_penalty(self, S):
         return 0.5 * self.radius * _norm(S, np.inf if self.p == 1 else self.p / (self.p - 1.0))
+
+    def settled(self, weights, S, tol):
+        """Whether no other weights would do much better for this machine.
+
+        Where `C` is small, the loss is nearly all of the objective, and its gap closes before any weight has moved.
+        """
+        return float(weights @ S) >= (1.0 - tol) * 2.0 * self.dual_penalty(S)
 
     def step(self, weights, S, objective):
         """Weights of the next round; all alike where no kernel carries anything."""

@@ -3,10 +3,12 @@
 import numpy as np
 
 from skfuse.kernels._alignment import weights_of_alignment
+from skfuse.kernels._bayesian import bayesian_weights
 from skfuse.kernels._easymkl import class_distances, summed
 
 #: Rules that look at kernels and target once, before the machine is fitted.
 ONE_STEP = ("easymkl", "align", "alignf", "average")
+_SWEEPS = 500
 
 
 def one_step_weights(rule, kernels, targets, *, easymkl_lambda=0.1, kernel_sum="mean", sample_weight=None):
@@ -39,7 +41,30 @@ def one_step_weights(rule, kernels, targets, *, easymkl_lambda=0.1, kernel_sum="
     return weights / weights.sum() if weights.sum() > 0 else alike
 
 
-def given_weights(given, names, modality):
+def posterior_weights(kernels, targets, task):
+    """Means and standard deviations of the shares of the kernels in the variational posterior of BEMKL.
+
+    Parameters
+    ----------
+    kernels : ndarray of shape (n_kernels, n_subjects, n_subjects)
+    targets : ndarray of shape (n_outputs, n_subjects)
+        Several outputs are averaged.
+    task : {"classification", "regression"}
+
+    Returns
+    -------
+    weights, deviations : ndarray of shape (n_kernels,)
+        The weights sum to 1.
+    """
+    found = [
+        bayesian_weights(kernels, y, task=task, uncertainty="variational", max_iter=_SWEEPS, random_state=0)
+        for y in targets
+    ]
+    weights = np.mean([one.normalized_weights for one in found], axis=0)
+    return weights / weights.sum(), np.sqrt(np.mean([one.normalized_sd**2 for one in found], axis=0) / len(found))
+
+
+def given_weights(given, names, modality, others=()):
     """Weights that the user gave, by kernel or by modality, in the order of the kernels.
 
     Parameters
@@ -48,13 +73,16 @@ def given_weights(given, names, modality):
         By name of a kernel (``mri__rbf``) or of a modality, whose kernels share its weight alike.
     names, modality : list of str
         Of each kernel.
+    others : iterable of str
+        Modalities without a kernel (dropped, or left out for this table), whose weights are not needed.
 
     Returns
     -------
     weights : ndarray of shape (n_kernels,)
     """
     if isinstance(given, dict):
-        unknown = [key for key in given if key not in names and key not in modality]
+        known = {*names, *modality, *others}
+        unknown = [key for key in given if key not in known and key.partition("__")[0] not in others]
         lacking = [name for name, one in zip(names, modality, strict=True) if name not in given and one not in given]
         if unknown or lacking:
             raise ValueError(

@@ -37,6 +37,13 @@ def test_products_are_those_of_centered_copies(cohort, monkeypatch):
     assert centered_alignment(kernels[0], kernels[1]) == pytest.approx(cosine, rel=1e-10)
 
 
+def test_products_of_single_precision_kernels_with_a_large_mean(cohort):
+    kernels, _ = cohort
+    shifted = [K + 100.0 for K in kernels]
+    found = centered_products([K.astype(np.float32) for K in shifted])
+    np.testing.assert_allclose(found, centered_products(kernels), rtol=1e-3)
+
+
 def test_a_constant_kernel_is_aligned_with_nothing(cohort):
     kernels, y = cohort
     assert centered_alignment(kernels[0], np.full((80, 80), 1 / 3)) == 0.0
@@ -124,3 +131,46 @@ def test_unusable_input_is_refused(kernels, target, message):
 def test_unknown_kinds_are_refused():
     with pytest.raises(ValueError, match="'align' or 'alignf'"):
         alignment_weights([np.eye(2)], [0, 1], kind="best")
+
+
+@pytest.mark.parametrize("kind", ["align", "alignf"])
+def test_a_subject_of_weight_2_is_two_equal_subjects(cohort, kind):
+    kernels, y = cohort
+    count = np.random.default_rng(1).integers(1, 4, 80)
+    again = np.repeat(np.arange(80), count)
+    repeated = alignment_weights([K[np.ix_(again, again)] for K in kernels], y[again], kind=kind)
+    for factor in (1.0, 0.01):
+        weighted = alignment_weights(kernels, y, kind=kind, sample_weight=factor * count)
+        np.testing.assert_allclose(weighted, repeated, atol=1e-9)
+    equal = alignment_weights(kernels, y, kind=kind, sample_weight=np.full(80, 3.0))
+    np.testing.assert_allclose(equal, alignment_weights(kernels, y, kind=kind), atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["align", "alignf"])
+def test_a_subject_of_weight_0_is_not_there(cohort, kind):
+    kernels, y = cohort
+    weight = (np.arange(80) % 5 > 0).astype(float)
+    kept = np.flatnonzero(weight)
+    left = alignment_weights([K[np.ix_(kept, kept)] for K in kernels], y[kept], kind=kind)
+    np.testing.assert_allclose(alignment_weights(kernels, y, kind=kind, sample_weight=weight), left, atol=1e-9)
+
+
+def test_weighted_alignf_is_the_minimum(cohort):
+    kernels, y = cohort
+    w = np.random.default_rng(2).uniform(0.1, 3.0, 80)
+    H = np.eye(80) - np.ones((80, 1)) * (w / w.sum())  # takes off the weighted mean
+    root = np.sqrt(w)
+    copies = [root[:, None] * (H @ K @ H.T) * root for K in kernels]
+    M = np.array([[np.sum(K * L) for L in copies] for K in copies])
+    a = np.array([(root * y) @ K @ (root * y) for K in copies])
+    weights = alignment_weights(kernels, y, sample_weight=w)
+    v = weights * (a @ weights) / (weights @ M @ weights)
+    slope = (M @ v - a) / np.abs(a).max()
+    assert np.abs(slope[weights > 0]).max() <= 1e-8
+    assert slope.min() >= -1e-8
+
+
+@pytest.mark.parametrize("weight", [np.ones(3), np.array([1.0, -1.0]), np.array([1.0, np.nan]), np.zeros(2)])
+def test_unusable_sample_weights_are_refused(weight):
+    with pytest.raises(ValueError, match="sample_weight"):
+        alignment_weights([np.eye(2)], [0, 1], sample_weight=weight)

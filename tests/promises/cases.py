@@ -103,6 +103,8 @@ class Case:
         return self.entry.kind.sample(n, **options)
 
     def target(self, sample):
+        if hasattr(self.cls, "predict_survival_function"):
+            return sample.times
         return sample.target if is_regressor(self.make()) else sample.labels
 
     @cached_property

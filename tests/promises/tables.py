@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from skfuse._survival import survival_target
+
 WIDTHS = {"mri": 4, "pet": 3, "clinical": 3}
 #: For estimators that would refuse the column `site` if they read the modalities from prefixes.
 MODALITIES = {name: f"^{name}__" for name in WIDTHS}
@@ -27,7 +29,9 @@ def three_modalities(n=90, *, seed=0, missing=0.3):
     codes = rng.permutation(np.arange(n) % 6)
     X["site"] = np.char.add("site", codes.astype(str)).astype(object)
     labels = (signal + 0.3 * rng.normal(size=n) > 0.4).astype(int)  # classes of unequal size
-    return Bunch(X=X, labels=labels, target=signal + 0.3 * rng.normal(size=n), site=codes)
+    target = signal + 0.3 * rng.normal(size=n)
+    times = survival_target(rng.random(n) < 0.7, np.exp(-target))
+    return Bunch(X=X, labels=labels, target=target, times=times, site=codes)
 
 
 def row_keys(n=90, *, seed=0, missing=0.3):

@@ -95,7 +95,8 @@ def containers(case):
             out = model.transform(X)
             assert type(out) is type(X)
             assert list(out.columns) == list(model.get_feature_names_out())
-    for target in (pd.Series(y), pd.Series(y, index=subjects), y.tolist()):
+    plain = (pd.Series(y), pd.Series(y, index=subjects), y.tolist()) if y.dtype.names is None else ()
+    for target in plain or (pd.DataFrame(y), pl.from_numpy(y)):
         assert_close(case.output(case.make().fit(labelled, target), labelled), expected)
     if case.transforms:
         assert list(case.fitted.transform(labelled).index) == list(subjects)

@@ -1,0 +1,131 @@
+"""p = 1 beside SimpleMKL's scheme, a full `SVC` for every step of the weights: CPU seconds to a duality gap of 1 %.
+
+    python -m benchmarks.mkl.simplemkl [--sizes 1000 2000]
+
+No SimpleMKL for Python can be installed, so the scheme is written here, as well as `SVC` allows: kernels in double
+precision, one matrix product for their sum and another for what the weights need. Its weights move by the closed form
+of lp-MKL (Kloft et al., JMLR 12, 953, 2011); a second run moves them by the larger steps that skfuse takes, so that
+what comes of the steps and what comes of the solver can be told apart. 10 RBF kernels over 5 modalities
+(``_design.py``), made before the clock starts; C = 1, weights that sum to 1. Each run is a fresh process, one thread.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+from sklearn.svm import SVC
+
+from benchmarks.mkl._design import kernel_names, make_modalities, rbf_kernels
+from benchmarks.record import write
+
+ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+C, GAP, REPEATS, MOST_ROUNDS = 1.0, 1e-2, 3, 200
+
+
+def alternating(kernels, y, *, larger_steps):
+    """Weights and machine by turns; returns weights, number of machines, gap and objective."""
+    flat = kernels.reshape(len(kernels), -1)
+    weights, power, before = np.full(len(kernels), 1.0 / len(kernels)), 2.0, np.inf
+    for n_machines in range(1, MOST_ROUNDS + 1):  # noqa: B007
+        machine = SVC(C=C, kernel="precomputed").fit((weights @ flat).reshape(kernels.shape[1:]), y)
+        beta = np.zeros(len(y))
+        beta[machine.support_] = machine.dual_coef_[0]
+        products = kernels @ beta
+        S = products @ beta
+        objective = np.abs(beta).sum() - 0.5 * weights @ S
+        gap, primal = relative_gap(products, S, weights, np.abs(beta).sum(), y)
+        if gap <= GAP:
+            break
+        if larger_steps:
+            power = max(0.5 * power, 0.5) if objective > before * (1 + 1e-9) else power
+            weights = weights * np.maximum(S / S.max(), 1e-12) ** power
+        else:
+            weights = weights * np.sqrt(S)  # the norm of the machine in the space of each kernel
+        weights, before = weights / weights.sum(), objective
+    return weights, n_machines, gap, primal
+
+
+def relative_gap(products, S, weights, linear, y):
+    """Duality gap of p = 1 in units of the primal objective, which is given too, at the best intercept."""
+    decision = weights @ products
+    breaks = np.sort(y - decision)  # where the hinge loss bends; its slope grows by C at each
+    bias = breaks[int((y > 0).sum()) - 1]
+    loss = C * np.maximum(0.0, 1.0 - y * (decision + bias)).sum()
+    primal = 0.5 * (weights @ np.sqrt(S)) ** 2 + loss
+    return (primal - (linear - 0.5 * S.max())) / primal, primal
+
+
+def lp(kernels, y):
+    """The same by skfuse."""
+    from skfuse.kernels._losses import Hinge
+    from skfuse.kernels._lp import fit_machine
+
+    machine = fit_machine(kernels, [Hinge(y, np.full(len(y), C))], p=1.0, tol=GAP)
+    S = machine.products[0] @ machine.coefficients[0]
+    linear = np.abs(machine.coefficients[0]).sum()
+    gap, primal = relative_gap(machine.products[0], S, machine.weights, linear, y)
+    if abs(gap - machine.gap) > 1e-6:
+        raise AssertionError(f"The gap of skfuse is {machine.gap:.6f} by its own count, {gap:.6f} by that used here.")
+    return machine.weights, machine.n_iter, gap, primal
+
+
+METHODS = {
+    "skfuse, float32": (lp, np.float32, {}),
+    "skfuse, float64": (lp, np.float64, {}),
+    "alternating SVC": (alternating, np.float64, {"larger_steps": False}),
+    "alternating SVC, larger steps": (alternating, np.float64, {"larger_steps": True}),
+}
+
+
+def one(name, n):
+    """Median CPU seconds of one method in this process."""
+    method, dtype, options = METHODS[name]
+    blocks, y = make_modalities(60, seed=0)
+    method(rbf_kernels(blocks, dtype=dtype), y, **options)  # compiled loops are loaded
+    blocks, y = make_modalities(n, seed=n)
+    kernels, seconds = rbf_kernels(blocks, dtype=dtype), []
+    for _ in range(REPEATS):
+        began = time.process_time()
+        weights, n_machines, gap, primal = method(kernels, y, **options)
+        seconds.append(time.process_time() - began)
+    return {
+        "CPU s": float(np.median(seconds)),
+        "machines": n_machines,
+        "gap": float(gap),
+        "objective": float(primal),
+        "weights": dict(zip(kernel_names(), weights.round(4).tolist(), strict=True)),
+    }
+
+
+def main(sizes=(1000, 2000)):
+    figures = {}
+    for n in sizes:
+        found = {}
+        for name in METHODS:
+            command = [sys.executable, "-m", "benchmarks.mkl.simplemkl", "--one", name, str(n)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | ONE_THREAD)
+            found[name] = json.loads(done.stdout.splitlines()[-1])
+            shown = {key: value for key, value in found[name].items() if key != "weights"}
+            print(f"n = {n:,}, {name}: " + ", ".join(f"{key} {value:.4g}" for key, value in shown.items()), flush=True)
+        for name in list(METHODS)[2:]:
+            for own in list(METHODS)[:2]:
+                found[f"{name} / {own}"] = found[name]["CPU s"] / found[own]["CPU s"]
+                print(f"n = {n:,}, {name} / {own}: {found[f'{name} / {own}']:.1f}", flush=True)
+        figures[f"n = {n:,}"] = found
+    write("mkl_simplemkl", figures, command="python -m benchmarks.mkl.simplemkl", seed=list(sizes))
+    return figures
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 2000])
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(one(arguments.one[0], int(arguments.one[1]))))
+    else:
+        main(arguments.sizes)
