@@ -17,6 +17,7 @@ from skfuse.kernels._gram_space import alignment_in_gram_space, fit_in_gram_spac
 from skfuse.kernels._interpretation import InterpretationMixin
 from skfuse.kernels._lp import fit_machine
 from skfuse.kernels._missing import SpreadCorrection
+from skfuse.kernels._permutation_test import PermutationTestMixin
 from skfuse.kernels._stack import block_for, build_stack, kernel_specifications
 from skfuse.kernels._terms import exact_term, low_rank_terms
 from skfuse.kernels._weighting import given_weights, one_step_weights, posterior_weights
@@ -26,7 +27,7 @@ from skfuse.modalities._subjects import refuse_other_order
 _MOST_FOR_SPREAD = 4096  # training subjects that the spread of a low-rank decision is learned from
 
 
-class BaseMKL(InterpretationMixin, ModalityEstimatorsMixin, CallbackSupportMixin, BaseEstimator):
+class BaseMKL(PermutationTestMixin, InterpretationMixin, ModalityEstimatorsMixin, CallbackSupportMixin, BaseEstimator):
     """Kernels of the modalities of a table, weighed, and a linear model in the space of their weighted sum."""
 
     _estimators_parameter = "kernels"

@@ -18,6 +18,7 @@ from skfuse._targets import checked_groups, refuse_missing_target
 from skfuse._validation import Interval, StrOptions, _fit_context
 from skfuse.kernels._base import BaseMKL
 from skfuse.kernels._losses import Hinge
+from skfuse.kernels._permutation_tasks import ClassTask
 from skfuse.kernels._sigmoid import LEAST_EVENTS, fit_sigmoid
 from skfuse.kernels._weighting import ONE_STEP
 
@@ -155,6 +156,8 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
     }
     __metadata_request__fit = {"groups": True}
     _bayesian_task = "classification"
+
+    _permutation_task = ClassTask
 
     def __init__(
         self,

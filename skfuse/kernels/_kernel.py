@@ -345,8 +345,8 @@ def _checked_gram(K):
     if K.ndim != 2 or K.shape[0] != K.shape[1]:
         raise ValueError(
             f"A precomputed kernel needs a column for each of the {len(K)} training subjects who have the modality, "
-            f"got {K.shape[1]}. Put skfuse.modalities.RowKernel before this step, and leave subjects of weight 0 out of "
-            "the table."
+            f"got {K.shape[1]}. Put skfuse.modalities.RowKernel before this step, and leave subjects of weight 0 "
+            "out of the table."
         )
     apart, size = float(np.abs(K - K.T).max()), float(np.abs(K).max())
     if apart > 1e-6 * size:

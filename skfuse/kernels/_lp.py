@@ -82,7 +82,6 @@ def fit_machine(kernels, problems, *, p=None, weights=None, radius=1.0, tol=1e-2
     coefficients, products = np.zeros((len(problems), n)), np.zeros((len(problems), n_kernels, n))
     inner, best = _POLISH if fixed else 0.1, np.inf
     for n_iter in range(1, max_iter + 1):
-        filled[:] &= fixed  # rows of the sum last as long as its weights
         coefficients = _solve(kernels, problems, weights, rows, filled, inner, coefficients, products)
         S = np.maximum(np.einsum("on,omn->m", coefficients, products), 0.0)
         gap, at_weights = _gaps(problems, products, weights, S, rule)
@@ -99,6 +98,7 @@ def fit_machine(kernels, problems, *, p=None, weights=None, radius=1.0, tol=1e-2
         inner = min(inner, max(gap, 1e-12))
         if not fixed:
             weights = rule.step(weights, S, _objective(problems, weights, S))
+            filled[:] = False  # rows of the sum last as long as its weights
             for problem, one in zip(problems, products, strict=True):
                 problem.restart(weights @ one)
         elif inner <= 1e-12 and gap >= best:

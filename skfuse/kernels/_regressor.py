@@ -11,6 +11,7 @@ from skfuse._targets import refuse_missing_target
 from skfuse._validation import Interval, StrOptions, _fit_context
 from skfuse.kernels._base import BaseMKL
 from skfuse.kernels._losses import EpsilonInsensitive, Squared
+from skfuse.kernels._permutation_tasks import NumberTask
 
 
 class MKLRegressor(RegressorMixin, BaseMKL):
@@ -109,6 +110,8 @@ class MKLRegressor(RegressorMixin, BaseMKL):
         "epsilon": [Interval(Real, 0, None, closed="left")],
     }
     _bayesian_task = "regression"
+
+    _permutation_task = NumberTask
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from skfuse.kernels._base import BaseMKL
 from skfuse.kernels._cox import baseline_survival
 from skfuse.kernels._cox_machine import ExactSpace, LowRankSpace, fit_cox_machine, martingale_residuals
 from skfuse.kernels._gram_space import alignment_in_gram_space
+from skfuse.kernels._permutation_tasks import SurvivalTask
 from skfuse.kernels._weighting import given_weights, one_step_weights
 
 
@@ -113,6 +114,8 @@ class MKLSurvival(BaseMKL):
         **BaseMKL._parameter_constraints,
         "weighting": [StrOptions({"lp", "align", "alignf", "average"}), dict, "array-like"],
     }
+
+    _permutation_task = SurvivalTask
 
     def __init__(
         self,
