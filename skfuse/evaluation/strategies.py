@@ -130,6 +130,23 @@ REGISTRY = {
             default=False,
         ),
         Strategy(
+            "average kernel",
+            "intermediate",
+            "Support vector machine on the average of kernels of the modalities; what learned weights must beat.",
+            "skfuse.evaluation.kernels:kernel_classifier",
+            "skfuse.evaluation.kernels:kernel_regressor",
+            parameters={"weighting": "average"},
+            default=False,
+        ),
+        Strategy(
+            "MKL",
+            "intermediate",
+            "Multiple kernel learning: kernels of the modalities, weighed together with the support vector machine.",
+            "skfuse.evaluation.kernels:kernel_classifier",
+            "skfuse.evaluation.kernels:kernel_regressor",
+            default=False,
+        ),
+        Strategy(
             "late-mean",
             "late",
             "A model per modality; the mean of the predictions of the modalities that a subject has.",
@@ -158,7 +175,7 @@ def make_strategies(X, *, task="classification", names="default"):
         What is predicted.
     names : "default" or sequence of str
         Names in the registry; ``"single"`` stands for each modality, ``"single:mri"`` for one. ``"default"`` is all
-        that are marked so, which leaves out ``"SNF"``.
+        that are marked so, which leaves out ``"SNF"``, ``"average kernel"`` and ``"MKL"``.
 
     Returns
     -------

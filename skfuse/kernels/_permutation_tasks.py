@@ -1,8 +1,6 @@
 """What a permutation test of kernel machines needs to know of the target: how to fit and to score some subjects."""
 
 import numpy as np
-from scipy.stats import rankdata
-from sklearn.utils.class_weight import compute_class_weight
 
 from skfuse._survival import check_survival, harrell_c
 from skfuse.kernels._cox_machine import martingale_residuals
@@ -28,8 +26,15 @@ class ClassTask:
     def fit(self, stack, rows):
         """Machine of some subjects."""
         codes = self.labels[rows]
-        of_classes = compute_class_weight(self.model.class_weight, classes=self.classes, y=self.classes[codes])
+        of_classes = self._class_weights(np.bincount(codes, minlength=len(self.classes)))
         return self.model._learn(stack, self.model._targets(codes), self.model.C * of_classes[codes], None)
+
+    def _class_weights(self, counts):
+        """As scikit-learn's ``compute_class_weight``, which would take half the time of a small fit."""
+        given = self.model.class_weight
+        if given == "balanced":
+            return counts.sum() / (len(counts) * np.maximum(counts, 1))
+        return np.array([1.0 if given is None else given.get(label, 1.0) for label in self.classes.tolist()])
 
     def score(self, rows, decision):
         """AUC of decisions (n_outputs, n_rows)."""
@@ -97,6 +102,6 @@ class SurvivalTask:
 
 
 def _auc(event, decision):
-    n_events = event.sum()
-    ranks = rankdata(decision)[event].sum()
-    return (ranks - n_events * (n_events + 1) / 2) / (n_events * (len(event) - n_events))
+    above, below = decision[event], np.sort(decision[~event])
+    wins = np.searchsorted(below, above, side="left") + np.searchsorted(below, above, side="right")
+    return float(wins.sum()) / (2.0 * len(above) * len(below))

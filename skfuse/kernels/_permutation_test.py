@@ -233,9 +233,8 @@ def _score(task, stack, folds, kernels):
             kernels=np.ascontiguousarray(kernels[:, train][:, :, train]), names=stack.names, modality=stack.modality
         )
         machine = task.fit(sub, train)
-        decision = machine.intercepts[:, None] + np.einsum(
-            "m,mtn,on->ot", machine.weights, kernels[:, test][:, :, train], machine.coefficients, optimize=True
-        )
+        across = kernels[:, test][:, :, train] @ machine.coefficients.T  # (n_kernels, n_test, n_outputs)
+        decision = machine.intercepts[:, None] + np.tensordot(machine.weights, across, 1).T
         found.append(task.score(test, decision))
     return float(np.nanmean(found)) if np.isfinite(found).any() else np.nan
 

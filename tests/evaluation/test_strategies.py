@@ -18,13 +18,13 @@ def X():
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_every_strategy_is_an_estimator_of_its_task(X, task):
     kind = is_classifier if task == "classification" else is_regressor
-    made = make_strategies(X, task=task) | make_strategies(X, task=task, names=["SNF"])
+    made = make_strategies(X, task=task) | make_strategies(X, task=task, names=["SNF", "average kernel", "MKL"])
     assert [name for name in made if name.startswith("single:")] == ["single:mri", "single:pet", "single:clinical"]
     assert all(kind(estimator) for estimator in made.values())
 
 
 def test_the_default_leaves_out_what_costs_more(X):
-    assert "SNF" not in make_strategies(X)
+    assert not {"SNF", "average kernel", "MKL"} & set(make_strategies(X))
 
 
 def test_networks_are_a_strategy_like_any_other():
@@ -34,6 +34,21 @@ def test_networks_are_a_strategy_like_any_other():
     found = result.scores.query("strategy == 'SNF' and score == 'AUC'")["value"]
     assert len(found) == 3
     assert found.mean() > 0.6
+
+
+def test_kernels_are_strategies_that_differ_in_their_weights_alone():
+    cohort = make_cohort(100, effect=6.0, missing=0.3, random_state=0)
+    names = ["average kernel", "MKL"]
+    result = compare_strategies(cohort.X, cohort.y, strategies=names, n_splits=3, n_repeats=1)
+    for name in names:
+        assert result.strategies[name]["family"] == "intermediate"
+        assert result.scores.query("strategy == @name and score == 'AUC'")["value"].mean() > 0.6
+    average, learned = (make_strategies(cohort.X, names=[name])[name].fit(cohort.X, cohort.y) for name in names)
+    weights = [
+        model.best_estimator_.calibrated_classifiers_[0].estimator.kernel_weights_ for model in (average, learned)
+    ]
+    assert set(weights[0]) == set(weights[1])
+    assert len(set(weights[0].values())) == 1 < len(set(weights[1].values()))
 
 
 def test_families_are_known():
