@@ -136,7 +136,7 @@ TABLE = {
         ),
         variants=(
             {},
-            {"missing": "mean", "kernels": ["linear", "rbf"]},
+            {"missing": "skip", "kernels": ["linear", "rbf"]},
             {"p": 1.0},
             *({"weighting": rule} for rule in ("easymkl", "align", "alignf", "average")),
             {"kernels": "gower"},
@@ -153,7 +153,7 @@ TABLE = {
         ),
         variants=(
             {},
-            {"loss": "squared", "missing": "mean"},
+            {"loss": "squared", "missing": "skip"},
             *({"weighting": rule} for rule in ("align", "alignf", "average")),
             {"approximation": "nystroem", "rank": 20},
         ),

@@ -7,6 +7,9 @@ from benchmarks.studies import (
     cluster_null,
     interval_coverage,
     missing_blocks,
+    mkl_missing,
+    mkl_noise,
+    mkl_permutation,
     permuted_labels,
     planted_leaks,
 )
@@ -15,6 +18,17 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--reduced", action="store_true", help="a short form that writes no results")
 parser.add_argument("--jobs", type=int, default=2)
 arguments = vars(parser.parse_args())
-for study in (permuted_labels, planted_leaks, cluster_null, interval_coverage, missing_blocks, bemkl_coverage):
+studies = (
+    permuted_labels,
+    planted_leaks,
+    cluster_null,
+    interval_coverage,
+    missing_blocks,
+    bemkl_coverage,
+    mkl_noise,
+    mkl_missing,
+    mkl_permutation,
+)
+for study in studies:
     print(f"\n== {study.__doc__.splitlines()[0]}", flush=True)
     study.main(**arguments)

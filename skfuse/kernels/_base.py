@@ -85,7 +85,7 @@ class BaseMKL(PermutationTestMixin, InterpretationMixin, ModalityEstimatorsMixin
         if self.missing == "raise" and not present.all():
             counts = {name: int(count) for name, count in zip(names, (~present).sum(axis=0), strict=True) if count}
             raise ValueError(
-                f"Subjects lack modalities: {counts} of {len(present)}. Leave them out, impute, or set missing='skip', "
+                f"Subjects lack modalities: {counts} of {len(present)}. Leave them out, impute, or set missing='mean', "
                 "which takes what each subject has."
             )
 
@@ -192,7 +192,7 @@ class BaseMKL(PermutationTestMixin, InterpretationMixin, ModalityEstimatorsMixin
         self._kernel_norms = norms
         modality, order = np.asarray(modality), list(dict.fromkeys(modality))
         share = {name: float(weights[modality == name].sum()) for name in order}
-        self.modality_weights_ = {name: share[name] / total if total > 0 else 1 / len(order) for name in order}
+        self.modality_weights_ = {name: float(share[name] / total) if total > 0 else 1 / len(order) for name in order}
         self.modality_contribution_ = {
             name: {"norm": float(norms[modality == name].sum() / length) if length > 0 else 0.0} for name in order
         }

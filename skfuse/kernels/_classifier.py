@@ -68,10 +68,11 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         Low rank for thousands of subjects; the loss is the squared one then.
     rank : int, default=50
         Landmarks of each kernel, with `approximation`.
-    missing : {"skip", "mean", "raise"}, default="skip"
-        Who lacks a modality: ``"skip"`` leaves its kernel out, and widens the decision so that it varies alike in
-        all missing patterns; ``"mean"`` takes the mean of the training subjects in the space of the kernel, so that
-        who has little is near the intercept; ``"raise"`` refuses.
+    missing : {"mean", "skip", "raise"}, default="mean"
+        Who lacks a modality: ``"mean"`` takes the mean of the training subjects in the space of its kernel, so that
+        who has little is near the intercept; ``"skip"`` leaves the kernel out and widens the decision, so that it
+        varies alike in all missing patterns and none is never beyond a threshold (in simulations it lost up to .01 of
+        AUC to ``"mean"``, and calls who has little too sure); ``"raise"`` refuses.
     probability : {"sigmoid"} or None, default=None
         Learn probabilities from decisions of five folds, with 30 subjects of each class at least. It takes five more
         fits.
@@ -172,7 +173,7 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         class_weight=None,
         approximation=None,
         rank=50,
-        missing="skip",
+        missing="mean",
         probability=None,
         tol=1e-2,
         device=None,

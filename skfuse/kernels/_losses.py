@@ -8,6 +8,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 _MOST_STEPS = 1_000_000
+_AT_BOUND = 1e-8
 
 
 class _PairProblem:
@@ -54,7 +55,8 @@ class _PairProblem:
     def bias(self, decision):
         """Intercept: the mean over free variables, the middle of what is possible where there is none."""
         reach = -self.signs * self.gradient
-        free = (self.alpha > 0) & (self.alpha < self.upper)
+        close = _AT_BOUND * np.where(np.isfinite(self.upper), self.upper, 0.0)  # of one that missed it by rounding
+        free = (self.alpha > close) & (self.alpha < self.upper - close)
         if free.any():
             return float(reach[free].mean())
         can_rise = np.where(self.signs > 0, self.alpha < self.upper, self.alpha > 0)

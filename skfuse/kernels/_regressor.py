@@ -45,7 +45,7 @@ class MKLRegressor(RegressorMixin, BaseMKL):
         Low rank for thousands of subjects; the loss is the squared one then.
     rank : int, default=50
         Landmarks of each kernel, with `approximation`.
-    missing : {"skip", "mean", "raise"}, default="skip"
+    missing : {"mean", "skip", "raise"}, default="mean"
         Who lacks a modality, as in :class:`MKLClassifier`.
     tol : float, default=1e-2
         Largest duality gap relative to the objective, and most that other weights would gain of the squared norm.
@@ -126,7 +126,7 @@ class MKLRegressor(RegressorMixin, BaseMKL):
         epsilon=0.1,
         approximation=None,
         rank=50,
-        missing="skip",
+        missing="mean",
         tol=1e-2,
         device=None,
         n_jobs=None,

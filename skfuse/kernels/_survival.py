@@ -45,7 +45,7 @@ class MKLSurvival(BaseMKL):
         Low rank, for more than some hundreds of subjects: an exact fit costs the cube of their number.
     rank : int, default=50
         Landmarks of each kernel, with `approximation`.
-    missing : {"skip", "mean", "raise"}, default="skip"
+    missing : {"mean", "skip", "raise"}, default="mean"
         Who lacks a modality, as in :class:`MKLClassifier`.
     tol : float, default=1e-2
         Largest duality gap relative to the objective, and most that other weights would gain of the squared norm.
@@ -128,7 +128,7 @@ class MKLSurvival(BaseMKL):
         C=0.1,
         approximation=None,
         rank=50,
-        missing="skip",
+        missing="mean",
         tol=1e-2,
         device=None,
         n_jobs=None,

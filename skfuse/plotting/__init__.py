@@ -1,29 +1,37 @@
-"""Figures of results, in scikit-learn's style: ``from_comparison`` or ``from_subtypes`` collects, ``plot`` draws."""
+"""Figures of results, in scikit-learn's style: ``from_comparison``, ``from_estimator`` … collect, ``plot`` draws."""
 
 from skfuse.plotting._alluvial import AlluvialDisplay
 from skfuse.plotting._curves import CalibrationDisplay, DecisionCurveDisplay, PrecisionRecallDisplay, RocDisplay
 from skfuse.plotting._differences import DifferenceDisplay
 from skfuse.plotting._eigengap import EigengapDisplay
+from skfuse.plotting._kernel_matrices import KernelMatricesDisplay
+from skfuse.plotting._kernel_weights import KernelWeightsDisplay
 from skfuse.plotting._leaderboard import LeaderboardDisplay
 from skfuse.plotting._modalities import MissingPatternDisplay, ModalityDisplay
 from skfuse.plotting._network_heatmap import NetworkHeatmapDisplay
 from skfuse.plotting._profiles import ClusterProfileDisplay
+from skfuse.plotting._sensitivity import SensitivityDisplay
 from skfuse.plotting._sites import SiteForestDisplay
 from skfuse.plotting._subject_network import SubjectNetworkDisplay
+from skfuse.plotting._waterfall import DecisionWaterfallDisplay
 
 __all__ = [
     "AlluvialDisplay",
     "CalibrationDisplay",
     "ClusterProfileDisplay",
     "DecisionCurveDisplay",
+    "DecisionWaterfallDisplay",
     "DifferenceDisplay",
     "EigengapDisplay",
+    "KernelMatricesDisplay",
+    "KernelWeightsDisplay",
     "LeaderboardDisplay",
     "MissingPatternDisplay",
     "ModalityDisplay",
     "NetworkHeatmapDisplay",
     "PrecisionRecallDisplay",
     "RocDisplay",
+    "SensitivityDisplay",
     "SiteForestDisplay",
     "SubjectNetworkDisplay",
 ]

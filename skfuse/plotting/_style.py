@@ -135,6 +135,15 @@ def number(value, *, sign=False):
     return (f"{value:+.3f}" if sign else f"{value:.3f}").replace("-", "−")
 
 
+def significant(value, largest, *, sign=False):
+    """A number beside others of any unit: as many decimals as show three digits of the largest of them."""
+    if not np.isfinite(value):
+        return "–"
+    size = int(np.floor(np.log10(largest))) if np.isfinite(largest) and largest > 0 else -1
+    decimals = min(max(2 - size, 0), 6)
+    return (f"{value:+.{decimals}f}" if sign else f"{value:.{decimals}f}").replace("-", "−")
+
+
 def interval(lower, upper, *, sign=False):
     """``[a, b]``; empty where there is no interval."""
     if not np.isfinite([float(lower), float(upper)]).all():

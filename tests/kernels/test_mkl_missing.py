@@ -110,7 +110,7 @@ def plain_correction(raw, present):
 
 def test_the_spread_of_decisions_is_corrected_by_the_formula():
     X, y, present = make_data(150)
-    ours = MKLClassifier(BLOCKS, tol=1e-8).fit(X, y)
+    ours = MKLClassifier(BLOCKS, tol=1e-8, missing="skip").fit(X, y)
     raw = np.zeros((150, 3))
     for place, (term, columns) in enumerate(zip(ours._terms, BLOCKS.values(), strict=True)):
         has = present[:, place]
@@ -175,7 +175,7 @@ def test_contributions_of_training_subjects_average_to_zero():
 
 def test_shares_of_norm_and_variance():
     X, y, _ = make_data(share=0.0)
-    ours = MKLClassifier(BLOCKS, kernels="linear", p=2, tol=1e-8).fit(X, y)
+    ours = MKLClassifier(BLOCKS, kernels="linear", p=2, tol=1e-8, missing="skip").fit(X, y)
     for kind in ("norm", "variance"):
         assert sum(one[kind] for one in ours.modality_contribution_.values()) == pytest.approx(1)
     parts = np.array(list(ours.decision_by_modality(X).values()))
