@@ -13,9 +13,9 @@ decisions vary alike in all missing patterns; with centered kernels, "mean" diff
 
 All support vector machines have ``class_weight="balanced"``. A first run had not: where `C` is small, all subjects are
 at the bound, and the intercept of any SVM puts nearly everybody into the class that is a little larger, so that its
-accuracies said nothing. That was changed after reading that run, together with how slopes by pattern are computed. After
-the second run the package was corrected: an intercept that one rounded subject could set, and a stop before any weight
-had moved where `C` is small. AUC is the primary score of all runs.
+accuracies said nothing. That was changed after reading that run, together with how slopes by pattern are computed.
+After the second run the package was corrected: an intercept that one rounded subject could set, and a stop before any
+weight had moved where `C` is small. AUC is the primary score of all runs.
 """
 
 import argparse
