@@ -8,6 +8,7 @@ over 5 modalities. Nested: 5 × 5 folds over p (1, 4/3, 2) and C (.01, .1, 1). P
 
 import argparse
 import time
+from itertools import pairwise
 
 import numpy as np
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
@@ -24,7 +25,7 @@ def main(jobs=2):
     blocks, _ = make_modalities(N, seed=0)
     X = np.hstack(list(blocks.values()))
     places = np.cumsum([0, *(block.shape[1] for block in blocks.values())])
-    modalities = {name: slice(*ends) for name, ends in zip(blocks, zip(places, places[1:], strict=False), strict=True)}
+    modalities = {name: slice(*ends) for name, ends in zip(blocks, pairwise(places), strict=True)}
     y = np.zeros(N, dtype=int)
     y[np.argsort(-blocks["linear"][:, 0])[:EVENTS]] = 1
     kernels = [ModalityKernel(factor=0.5), ModalityKernel(factor=2.0)]

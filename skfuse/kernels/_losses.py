@@ -29,7 +29,6 @@ class _PairProblem:
             weights,
             rows,
             filled,
-            self.index,
             self.signs,
             self.upper,
             self.alpha,

@@ -45,56 +45,56 @@ def add_products(kernels, coefficients, out):
 
 
 @njit(cache=True, nogil=True)
-def smo(kernels, weights, rows, filled, index, signs, upper, alpha, gradient, tol, max_iter):
-    """Minimize 1/2 a'Qa + p'a over 0 <= a <= upper, signs'a fixed, Q_ij = s_i s_j K[index_i, index_j].
+def smo(kernels, weights, rows, filled, signs, upper, alpha, gradient, tol, max_iter):
+    """Minimize 1/2 a'Qa + p'a over 0 <= a <= upper, signs'a fixed, Q_ij = s_i s_j K[i mod n, j mod n].
 
-    `alpha` and `gradient` = Qa + p are changed in place, from any feasible start. Pairs are chosen by second-order
-    information (Fan, Chen, Lin, JMLR 6, 1889, 2005). Returns the number of steps and the largest violation left.
+    There are n or 2 n variables. `alpha` and `gradient` = Qa + p are changed in place, from any feasible start. Pairs
+    are chosen by second-order information (Fan, Chen, Lin, JMLR 6, 1889, 2005). Returns the number of steps and the
+    largest violation left.
     """
-    n_variables = alpha.shape[0]
-    diagonal = np.empty(n_variables)
-    for t in range(n_variables):
+    n, n_variables = kernels.shape[1], alpha.shape[0]
+    diagonal = np.empty(n)
+    for t in range(n):
         value = 0.0
         for m in range(kernels.shape[0]):
-            value += weights[m] * kernels[m, index[t], index[t]]
+            value += weights[m] * kernels[m, t, t]
         diagonal[t] = value
     violation = 0.0
     for step in range(max_iter):
         i, best = -1, -np.inf
         for t in range(n_variables):
             value = -signs[t] * gradient[t]
-            free = alpha[t] < upper[t] if signs[t] > 0 else alpha[t] > 0.0
-            if free and value > best:
+            if value > best and (alpha[t] < upper[t] if signs[t] > 0 else alpha[t] > 0.0):
                 i, best = t, value
         if i < 0:
             return step, 0.0
-        row_i = combined_row(kernels, weights, index[i], rows, filled)
-        j, worst, gain = -1, np.inf, np.inf
-        for t in range(n_variables):
-            if not (alpha[t] > 0.0 if signs[t] > 0 else alpha[t] < upper[t]):
-                continue
-            value = -signs[t] * gradient[t]
-            if value < worst:
-                worst = value
-            difference = best - value
-            if difference > 0.0:
-                curvature = diagonal[i] + diagonal[t] - 2.0 * row_i[index[t]]
-                now = -difference * difference / (curvature if curvature > _TINY else _TINY)
-                if now < gain:
-                    j, gain = t, now
+        row_i = combined_row(kernels, weights, i % n, rows, filled)
+        j, worst, gain = -1, np.inf, 0.0
+        for first in range(0, n_variables, n):  # the rows of both halves of 2 n variables are the same
+            for k in range(n):
+                t = first + k
+                value = -signs[t] * gradient[t]
+                if value >= best or not (alpha[t] > 0.0 if signs[t] > 0 else alpha[t] < upper[t]):
+                    continue
+                worst = min(worst, value)
+                difference = best - value
+                curvature = max(diagonal[i % n] + diagonal[k] - 2.0 * row_i[k], _TINY)
+                if difference * difference > gain * curvature:
+                    j, gain = t, difference * difference / curvature
         violation = best - worst
         if j < 0 or violation <= tol:
-            return step, max(violation, 0.0)
-        row_j = combined_row(kernels, weights, index[j], rows, filled)
-        curvature = max(diagonal[i] + diagonal[j] - 2.0 * row_i[index[j]], _TINY)
+            return step, max(violation, 0.0) if j >= 0 else 0.0
+        row_j = combined_row(kernels, weights, j % n, rows, filled)
+        curvature = max(diagonal[i % n] + diagonal[j % n] - 2.0 * row_i[j % n], _TINY)
         delta = (best + signs[j] * gradient[j]) / curvature
         # alpha_i moves by signs_i * delta, alpha_j by -signs_j * delta, as far as both bounds allow
         delta = min(delta, upper[i] - alpha[i] if signs[i] > 0 else alpha[i])
         delta = min(delta, alpha[j] if signs[j] > 0 else upper[j] - alpha[j])
         alpha[i] = _moved(alpha[i], signs[i] * delta, upper[i])
         alpha[j] = _moved(alpha[j], -signs[j] * delta, upper[j])
-        for t in range(n_variables):
-            gradient[t] += signs[t] * delta * (row_i[index[t]] - row_j[index[t]])
+        for first in range(0, n_variables, n):
+            for k in range(n):
+                gradient[first + k] += signs[first + k] * (delta * (row_i[k] - row_j[k]))
     return max_iter, violation
 
 

@@ -174,7 +174,7 @@ class KernelMatricesDisplay(Display):
         for name, (x, y) in places.items():
             ax.imshow(_colored(self.panels[name]), extent=(x, x + 1, y + 1, y), interpolation="none", aspect="equal")
             ax.plot([x, x + 1, x + 1, x, x], [y, y, y + 1, y + 1, y], color=FAINT, lw=0.8, zorder=3)
-            ax.text(x, y - 0.05, shorten(name, max(8, int(13.0 * side))), va="bottom", ha="left", fontsize="small")
+            ax.text(x, y - 0.05, _title(name, int(14.5 * side)), va="bottom", ha="left", fontsize="small")
             if not self.labels:
                 continue
             for place, (start, stop) in enumerate(pairwise(ends), start=1):
@@ -195,11 +195,18 @@ class KernelMatricesDisplay(Display):
             row, column = divmod(place, columns)
             x, y = column * width / columns / side, bottom + (0.2 + 0.28 * row) / side
             ax.plot([x + 0.06 / side], [y], marker="s", ms=7, color=cluster_color(place + 1), ls="", clip_on=False)
-            room = int((width / columns - 0.6) * 10)
+            room = int((width / columns - 0.4) * 14)
             ax.text(x + 0.2 / side, y, shorten(label, room), va="center", fontsize="small")
         ax.text(
             0.0, bottom + (0.08 + 0.28 * lines) / side, self._remark(width), va="top", fontsize="small", color=MUTED
         )
+
+
+def _title(name, room):
+    """The name of a panel: its modality gives way, not the kernel and its weight."""
+    modality, separator, kernel = name.partition("__")
+    left = room - len(separator + kernel)
+    return shorten(name, room) if left < 6 else shorten(modality, left) + separator + kernel
 
 
 def _kernels_between(estimator, X):
@@ -224,7 +231,10 @@ def _kernels_between(estimator, X):
             points = kernel._encode(block, {})
             own = kernel.raw(points, points)
         whole = np.full((n, n), np.nan)
-        whole[np.ix_(members, members)] = _centered(own) / kernel.scale_
+        own = _centered(own)
+        scale = getattr(kernel, "scale_", None)  # a model of low rank scales its features, not the kernel
+        scale = (np.trace(own) / max(len(own), 1) or 1.0) if scale is None else scale
+        whole[np.ix_(members, members)] = own / scale
         yield name, whole
 
 

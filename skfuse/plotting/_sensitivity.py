@@ -1,10 +1,12 @@
 """Which features move the decision of a model most."""
 
+from textwrap import wrap
+
 import numpy as np
 
 from skfuse.plotting._display import Display, say_nothing_to_show
 from skfuse.plotting._forest import Mark, Row, draw_forest, forest_height
-from skfuse.plotting._style import COLORS, NARROW, significant
+from skfuse.plotting._style import COLORS, NARROW, shorten, significant
 
 _ALONE = ("the others held still", COLORS[0], "o")
 _TOGETHER = ("the others moving as they do (pattern)", COLORS[1], "D")
@@ -134,18 +136,24 @@ class SensitivityDisplay(Display):
         return any("pattern" in row for row in self.rows)
 
     def _height(self, width):
-        return forest_height(self._rows(), width, legend=2 * self._has_patterns) + (0.4 if width < 5 else 0.0)
+        return forest_height(self._rows(), width, legend=2 * self._has_patterns) + 0.2 * (
+            len(self._label(width < 5)) - 1
+        )
+
+    def _label(self, narrow):
+        """Lines of the label of the axis."""
+        left = f"; {self.n_left_out} features not shown" if self.n_left_out else ""
+        return wrap(
+            f"change of the {self.unit} per standard deviation{left}", 34 if narrow else 70, break_on_hyphens=False
+        )
 
     def _draw(self, ax):
         if not self.rows:
             say_nothing_to_show(ax, "No modality has features whose sensitivity is known.")
             return
         narrow = ax.get_position().width * ax.figure.get_figwidth() < NARROW
-        left = f"; {self.n_left_out} features not shown" if self.n_left_out else ""
-        label = f"change of the {self.unit} per standard deviation{left}"
-        label = label.replace(" per", "\nper").replace("; ", ";\n") if narrow else label
         bounds = (None, None) if self._has_patterns else (0.0, None)
-        draw_forest(ax, self._rows(), xlabel=label, line=0.0, bounds=bounds)
+        draw_forest(ax, self._rows(), xlabel="\n".join(self._label(narrow)), line=0.0, bounds=bounds)
         if self._has_patterns:
             for text, color, marker in (_ALONE, _TOGETHER):
                 ax.plot([np.nan], [np.nan], marker=marker, color=color, label=text, ls="")
@@ -163,7 +171,7 @@ def _output(estimator, output, sizes):
         return None, "decisions"
     if output not in classes:
         raise ValueError(f"`output` must be one of the classes {classes}, got {output!r}.")
-    return classes.index(output), f"decision for {output}"
+    return classes.index(output), f"decision for class {shorten(output, 16)}"
 
 
 def _patterns(estimator, X, column):

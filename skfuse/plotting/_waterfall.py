@@ -1,5 +1,7 @@
 """How one subject's decision comes about: from that of a usual subject, modality by modality."""
 
+from textwrap import wrap
+
 import numpy as np
 
 from skfuse.plotting._display import Display, say_nothing_to_show
@@ -93,7 +95,7 @@ class DecisionWaterfallDisplay(Display):
         return all(np.isnan(value) for _, value in self.steps)
 
     def _height(self, width):
-        return 0.36 * (len(self.steps) + 2) + 0.95
+        return 0.36 * (len(self.steps) + 2) + (1.15 if width < 5 else 0.95)
 
     def _draw(self, ax):
         if self._no_modality:
@@ -137,12 +139,12 @@ class DecisionWaterfallDisplay(Display):
             ax.axvline(0.0, color=FAINT, lw=1.0, zorder=0)
             low, high = min(low, 0.0), max(high, 0.0)
             span = high - low
-        ax.set_xlim(low - 0.06 * span, high + (0.42 if narrow else 0.2) * span)  # numbers stand to the right of bars
+        ax.set_xlim(low - 0.06 * span, high + (0.5 if narrow else 0.2) * span)  # numbers stand to the right of bars
         ax.set_ylim(y + 0.6, -0.6)
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
         ax.locator_params(axis="x", nbins=4 if narrow else 6)
-        ax.set_xlabel(self.unit.replace(", ", ",\n") if narrow else self.unit)
+        ax.set_xlabel("\n".join(wrap(self.unit, 28 if narrow else 70, break_on_hyphens=False)))
 
 
 def _row_of(X, subject):
@@ -169,9 +171,9 @@ def _output(estimator, own, output):
             wanted = f"speaks for class {classes[1]!r}" if classes else "has one output"
             raise ValueError(f"The decision {wanted}; leave `output` at None, got {output!r}.")
         if classes:
-            return 0, f"decision, above 0 for {shorten(classes[1], 20)}"
+            return 0, f"decision, above 0 for class {shorten(classes[1], 16)}"
         return 0, "log hazard ratio" if hasattr(estimator, "baseline_") else "prediction"
     output = estimator.predict(own)[0] if output is None else output
     if output not in classes:
         raise ValueError(f"`output` must be one of the classes {classes}, got {output!r}.")
-    return classes.index(output), f"decision, {shorten(output, 20)} against all others"
+    return classes.index(output), f"decision, class {shorten(output, 16)} against all others"

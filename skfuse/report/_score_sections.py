@@ -19,6 +19,7 @@ from skfuse.report._document import (
 )
 from skfuse.report._pictures import picture
 
+_STABLE_FROM = 200  # subjects; below, learned weights say more of the sample than of the modalities
 DIRECTION = {True: "higher is better", False: "lower is better"}
 
 
@@ -241,8 +242,24 @@ def modalities(found):
                 ModalityDisplay.from_comparison(found),
             )
         )
+    if found.cohort["n_subjects"] < _STABLE_FROM and table["weight"].notna().any():
+        blocks.append(Paragraph(_unstable(found, table)))
     blocks.append(Table(f"Modalities in {name}", columns, lines, file="modalities"))
     return Section("modalities", "Which modality carries it?", tuple(blocks), "Modalities")
+
+
+def _unstable(found, table):
+    """Say that weights from few subjects depend on who they are, and by how much they did here."""
+    ranges = "; ".join(
+        f"{row.modality} {number(row.weight_smallest)} to {number(row.weight_largest)}"
+        for row in table.itertuples()
+        if np.isfinite(row.weight)
+    )
+    return (
+        f"With fewer than {_STABLE_FROM} subjects (here {found.cohort['n_subjects']}) the weights are unstable: over "
+        f"the folds, whose training subjects overlap, they ranged like this: {ranges}. A new cohort would move them "
+        "more. Do not rank modalities by them."
+    )
 
 
 def _carried(found, known):

@@ -31,7 +31,10 @@ def made_comparison(
     tables["calibration"] = _calibration(rng, task, about)
     tables["modalities"] = _frame(
         modalities.COLUMNS,
-        [(m, n - 40, 0.8, headline, 1 / len(names), *_limits(rng, 0.7), *_single_loss(rng, len(names))) for m in names],
+        [
+            (m, n - 40, 0.8, headline, 1 / len(names), 0.125, 0.75, *_limits(rng, 0.7), *_single_loss(rng, len(names)))
+            for m in names
+        ],
     )
     tables["missing_at_test"] = _frame(
         modalities.MISSING, [("late-stack", m, 0.71, *_limits(rng, -0.03)) for m in names if len(names) > 1]

@@ -338,3 +338,11 @@ def test_what_a_killed_run_has_left_is_removed_once_it_is_old(tmp_path):
         os.utime(tmp_path / name, (time.time() - age,) * 2)
     _write.write_folder(tmp_path, {"report.html": "page"})
     assert sorted(path.name for path in tmp_path.iterdir()) == [".report-going", "report.html"]
+
+
+def test_weights_from_few_subjects_are_called_unstable(tmp_path):
+    for n in (150, 250):
+        write_report(made_comparison("binary", n=n), tmp_path / str(n))
+        text = (tmp_path / str(n) / "report.md").read_text()
+        assert ("weights are unstable" in text) == (n < 200)
+        assert ("mri 0.125 to 0.750" in text) == (n < 200)

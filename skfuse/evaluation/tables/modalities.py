@@ -9,6 +9,8 @@ COLUMNS = [
     "share_present",
     "strategy",
     "weight",
+    "weight_smallest",
+    "weight_largest",
     "alone",
     "alone_lower",
     "alone_upper",
@@ -33,7 +35,8 @@ def modalities(held, names, headline, score):
     for modality in names:
         present = int(held.present[modality].sum())
         weights = [fit.weights.get(modality, 0.0) for fit in held.fits.get(headline, []) if fit.weights]
-        row = [modality, present, present / len(held.present), headline, np.mean(weights) if weights else np.nan]
+        row = [modality, present, present / len(held.present), headline]
+        row += [np.mean(weights), min(weights), max(weights)] if weights else [np.nan] * 3
         single, left_out = f"single:{modality}", without(headline, modality)
         if single in held.fits:
             alone = held.estimate(score, single)
