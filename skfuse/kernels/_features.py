@@ -7,7 +7,7 @@ from sklearn.utils import check_random_state
 
 from skfuse.kernels._low_rank import choose_landmarks, nystroem_factor, pivoted_cholesky
 from skfuse.kernels._mklaren import mklaren_pivots
-from skfuse.kernels._stack import present_kernels
+from skfuse.kernels._stack import name_of_kernel, present_kernels
 
 _ROWS = 4096  # subjects whose features exist at a time
 _LOOK_AHEAD = 30  # columns that Mklaren looks ahead; more find better pivots and cost their square
@@ -128,10 +128,8 @@ def _encode(features, name, kernels, members, blocks, points_of):
         key = ("single", kernel._encoding())
         if key not in shared:
             shared[key] = np.ascontiguousarray(points, dtype=np.float32)
-        label = f"{name}__{kernel.label}"
-        same = sum(one == label or one.startswith(f"{label}#") for one in features.names)
         points_of[len(features.kernels)] = shared[key]
-        features.names.append(f"{label}#{same + 1}" if same else label)
+        features.names.append(name_of_kernel(name, kernel, features.names))
         features.kernels.append(kernel)
         features.modality.append(name)
         features.members[name] = members
@@ -165,10 +163,16 @@ def _pivots_for_targets(features, columns, targets, rank):
         path = mklaren_pivots(whole, target, total, delta=_LOOK_AHEAD)
         for number, pivot in zip(path.kernel_numbers, path.pivots, strict=True):
             chosen[number].add(int(pivot))
+    places = _places(features, n)
+    return [places[name][sorted(rows)] for name, rows in zip(features.modality, chosen, strict=True)]
+
+
+def _places(features, n):
+    """Row of each training subject among those who have a modality, -1 for the others; by modality."""
     places = {name: np.full(n, -1) for name in features.members}
     for name, members in features.members.items():
         places[name][members] = np.arange(len(members))
-    return [places[name][sorted(rows)] for name, rows in zip(features.modality, chosen, strict=True)]
+    return places
 
 
 def _columns(kernel):
@@ -241,10 +245,7 @@ def _set_centers(features, points_of):
 def _sum_products(features, points_of, targets, weights, missing):
     """The Gram matrix of all features and their products with the targets, a chunk of subjects at a time."""
     n, width = targets.shape[1], features.parts[-1].stop
-    places = {name: np.full(n, -1) for name in features.members}
-    for name, members in features.members.items():
-        places[name][members] = np.arange(len(members))
-    total = weights.sum()
+    places, total = _places(features, n), weights.sum()
     features.target_means = targets @ weights / total
     features.target_squares = ((targets - features.target_means[:, None]) ** 2) @ weights
     gram, target, sums = np.zeros((width, width)), np.zeros((width, len(targets))), np.zeros(width)

@@ -157,12 +157,17 @@ def _add(stack, name, kernels, members, blocks, missing, device):
 
 
 def _register(stack, name, kernel, members):
-    label = f"{name}__{kernel.label}"
-    same = sum(one == label or one.startswith(f"{label}#") for one in stack.names)
-    stack.names.append(f"{label}#{same + 1}" if same else label)
+    stack.names.append(name_of_kernel(name, kernel, stack.names))
     stack.fitted.append(kernel)
     stack.modality.append(name)
     stack.members[name] = members
+
+
+def name_of_kernel(name, kernel, names):
+    """Name of a kernel, ``modality__label``, with a number behind it where others have that name."""
+    label = f"{name}__{kernel.label}"
+    same = sum(one == label or one.startswith(f"{label}#") for one in names)
+    return f"{label}#{same + 1}" if same else label
 
 
 def _put_at_mean(out, K, members):
