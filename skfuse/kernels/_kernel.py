@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from skfuse._backend import to_device, to_host
 from skfuse._distances import mean_and_deviation
 from skfuse._mixed_features import MixedFeatures
+from skfuse.kernels._alignment import asymmetry
 from skfuse.kernels._functions import MEASURES, from_measure, measure, unit_profiles
 
 KERNELS = (*MEASURES, "gower", "precomputed")
@@ -348,7 +349,7 @@ def _checked_gram(K):
             f"got {K.shape[1]}. Put skfuse.modalities.RowKernel before this step, and leave subjects of weight 0 "
             "out of the table."
         )
-    apart, size = float(np.abs(K - K.T).max()), float(np.abs(K).max())
+    apart, size = asymmetry(K), float(np.abs(K).max())
     if apart > 1e-6 * size:
         raise ValueError(
             f"A precomputed kernel is not symmetric: entries differ from their mirror image by up to {apart:.3g}. "
