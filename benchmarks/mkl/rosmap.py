@@ -15,7 +15,6 @@ import time
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from scipy.special import expit
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.model_selection import GridSearchCV, RepeatedStratifiedKFold, StratifiedKFold
@@ -51,7 +50,7 @@ def one_fit(name, estimator, X, y, train, test):
         if hasattr(model, "predict_proba"):
             evidence = model.predict_proba(X.iloc[test])[:, 1]
         else:
-            evidence = expit(model.decision_function(X.iloc[test]))  # in the order of the decision
+            evidence = 1.0 / (1.0 + np.exp(-model.decision_function(X.iloc[test])))  # in the order of the decision
         predicted = model.predict(X.iloc[test])
     return {
         "strategy": name,
