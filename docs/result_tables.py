@@ -43,14 +43,28 @@ def _provenance(made):
 def _figures(figures):
     if all(isinstance(value, dict) for value in figures.values()):
         return "\n\n".join(f"**{name}**\n\n{_nested(value)}" for name, value in figures.items())
-    return _table(["figure", "value"], [[name, _show(value)] for name, value in figures.items()])
+    return _nested(figures)
 
 
 def _nested(value):
     if all(isinstance(row, dict) for row in value.values()):
         header = list(next(iter(value.values())))
-        return _table(["", *header], [[name, *(_show(row[key]) for key in header)] for name, row in value.items()])
-    return _table(["figure", "value"], [[name, _show(found)] for name, found in value.items()])
+        return _table(
+            ["", *header], [[name, *(_show(row.get(key, "")) for key in header)] for name, row in value.items()]
+        )
+    single = [[name, _show(found)] for name, found in value.items() if not _is_table(found)]
+    parts = [_table(["figure", "value"], single)] if single else []
+    for name, found in value.items():
+        if _is_table(found):
+            header = list(found[0])
+            parts += [f"*{name}*", _table(header, [[_show(row[key]) for key in header] for row in found])]
+    return "\n\n".join(parts)
+
+
+def _is_table(value):
+    """Whether a value is a list of rows that have the same columns."""
+    rows = isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+    return rows and all(row.keys() == value[0].keys() for row in value)
 
 
 def _show(value):

@@ -5,6 +5,7 @@ from scipy.optimize import nnls
 
 _BLOCK = 128  # rows that are compared with columns at a time
 _ROWS = 2**22  # entries of all kernels that are multiplied at a time
+_ROUNDING = 1e-13  # share of an entry
 _NOTHING = 1e-12  # share of a kernel that rounding leaves when it is centered
 
 
@@ -154,7 +155,7 @@ def centered_products(kernels, weight=None):
     size = n if weight is None else weight.sum()
     totals = sums.sum(axis=1) if weight is None else sums @ np.sqrt(weight)
     centered = products - (2.0 / size) * (sums @ sums.T) + np.outer(totals, totals) / size**2
-    constant = np.diag(centered) <= _NOTHING * (np.diag(products) + (size * shift) ** 2)
+    constant = np.diag(centered) <= _NOTHING * np.diag(products) + (_ROUNDING * size * shift) ** 2
     centered[constant] = 0.0
     centered[:, constant] = 0.0
     return centered

@@ -238,11 +238,15 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         of_classes = compute_class_weight(self.class_weight, classes=self.classes_, y=y[kept])
         if not (np.isfinite(of_classes) & (of_classes > 0)).all():
             raise ValueError(f"`class_weight` must hold positive numbers, got {self.class_weight!r}.")
-        C = self.C * own * of_classes[codes]
+        own_price = own * of_classes[codes]
+        C = self.C * own_price
         context = self._init_callback_context(max_subtasks=len(specifications) + 2)
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         targets = self._targets(codes)
-        prior = np.log(np.maximum(self.class_prior_, np.finfo(float).tiny))
+        shares = (
+            np.bincount(codes, weights=own_price) / own_price.sum()
+        )  # as the machine sees the classes: balanced ones are alike
+        prior = np.log(np.maximum(shares, np.finfo(float).tiny))
         self._nobody_decision = prior[1:] - prior[:1] if len(targets) == 1 else prior
         self._fit_machine(table, specifications, kept, present, context, targets, C, sample_weight is not None, own)
         if self.probability is not None:
@@ -353,7 +357,7 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         -------
         decision : ndarray of shape (n_subjects,) or (n_subjects, n_classes)
             Positive for the second of two classes; of several, each class against all others. Who has no modality
-            gets the log-odds (log-shares) of the classes among training subjects.
+            gets the log-odds (log-shares) of the classes among training subjects, as they are weighed.
         """
         check_is_fitted(self)
         decision = self._decision(X)

@@ -177,8 +177,9 @@ class _LpRule:
         """Whether no other weights would do much better for this machine.
 
         Where `C` is small, the loss is nearly all of the objective, and its gap closes before any weight has moved.
+        Weights are moved once at least: equal ones would look as if nothing had been learned.
         """
-        return float(weights @ S) >= (1.0 - tol) * 2.0 * self.dual_penalty(S)
+        return np.isfinite(self.before) and float(weights @ S) >= (1.0 - tol) * 2.0 * self.dual_penalty(S)
 
     def step(self, weights, S, objective):
         """Weights of the next round; all alike where no kernel carries anything."""

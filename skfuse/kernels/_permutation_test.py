@@ -309,7 +309,9 @@ class PermutationTestMixin:
         -----
         The kernels (widths, centering, scale) are made once of all subjects, without y, so that a permutation moves
         rows of matrices; the observed score can differ slightly from that of ``cross_val_score``, which makes them anew
-        in each fold. Kernel specifications and parameters are fixed: where they were searched on the same subjects,
+        in each fold. Look at ``"model"`` first: where the whole model is at chance, small p-values of single modalities
+        say little. It takes about 0.5 ms for each fit of 75 subjects and 8 ms of 300, times folds, permutations and
+        tests. Kernel specifications and parameters are fixed: where they were searched on the same subjects,
         the search has seen y, and the p-values of the model are too small; test with parameters set beforehand.
 
         References

@@ -96,7 +96,7 @@ class MKLRegressor(RegressorMixin, BaseMKL):
     >>> from skfuse.datasets import make_cohort
     >>> from skfuse.kernels import MKLRegressor
     >>> cohort = make_cohort(200, task="regression", missing=0.2, random_state=0)
-    >>> model = MKLRegressor(kernels=["linear", "rbf"], C=0.1).fit(cohort.X, cohort.y)
+    >>> model = MKLRegressor(kernels=["linear", "rbf"]).fit(cohort.X, cohort.y)
     >>> bool(model.score(cohort.X, cohort.y) > 0.3)
     True
     >>> sorted(model.decision_by_modality(cohort.X))
