@@ -291,6 +291,8 @@ class BaseMKL(PermutationTestMixin, InterpretationMixin, ModalityEstimatorsMixin
     def decision_by_modality(self, X):
         """What each modality adds to the decision of each subject; with ``intercept_`` they sum to it.
 
+        Not so for who has no modality, whose decision is that of the classes (or the mean of the target) alone.
+
         Parameters
         ----------
         X : data frame or array of shape (n_subjects, n_features)

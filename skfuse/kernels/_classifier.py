@@ -45,12 +45,14 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
     kernels : str, ModalityKernel, list of these or dict, default="rbf"
         Kernels of every modality, or a mapping from modality to its kernels: a name as in :class:`ModalityKernel`, a
         :class:`ModalityKernel`, a list of several, or ``"drop"``; a modality without an entry gets ``"rbf"``. Entries
-        can be searched: ``{"mri": ["linear", "rbf"], "mri__factor": [0.5, 2]}``.
+        can be searched: with ``kernels={"mri": ModalityKernel(), "pet": "rbf"}`` by ``{"pet": ["linear", "rbf"],
+        "mri__factor": [0.5, 2]}``.
     weighting : str, dict or array-like, default="lp"
         ``"lp"``: together with the classifier, under :math:`\lVert \theta \rVert_p \le R`. ``"easymkl"``, ``"align"``,
         ``"alignf"``: before it, see :func:`easymkl_weights` and :func:`alignment_weights`. ``"average"``: all alike.
         ``"bayesian"``: shares in the posterior of BEMKL, see :func:`bayesian_weights`; for hundreds of subjects.
-        A mapping from kernel (``mri__rbf``) or modality to its weight, or one weight per kernel: as given.
+        A mapping from kernel (``mri__rbf``) or modality to its weight, or one weight per kernel: as given, whatever
+        they sum to (they multiply `C`).
     p : float, default=4/3
         Of ``"lp"``, at least 1. 1 takes few kernels (SimpleMKL [2]_), and of kernels that say the same now one, now
         the other; infinity is the average.
@@ -67,7 +69,8 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
     approximation : {"nystroem", "cholesky", "mklaren"} or None, default=None
         Low rank for thousands of subjects; the loss is the squared one then.
     rank : int, default=50
-        Landmarks of each kernel, with `approximation`.
+        Landmarks of each kernel, with `approximation`; ``"mklaren"`` deals as many out for all kernels together, one
+        less than there are subjects at most.
     missing : {"mean", "skip", "raise"}, default="mean"
         Who lacks a modality: ``"mean"`` takes the mean of the training subjects in the space of its kernel, so that
         who has little is near the intercept; ``"skip"`` leaves the kernel out and widens the decision, so that it
@@ -78,7 +81,7 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         fits.
     tol : float, default=1e-2
         Largest duality gap relative to the objective, and most that other weights would gain of the squared norm; the
-        classifier itself is solved to 1e-3.
+        classifier itself is solved to 1e-3. Weights are then good to some hundredths; 1e-4 fixes two digits.
     device : str or None, default=None
         Where kernels of training subjects are computed, by torch: ``"cuda"``. The classifier is solved on the CPU.
     n_jobs : int or None
@@ -209,7 +212,8 @@ class MKLClassifier(ClassifierMixin, BaseMKL):
         y : array-like of shape (n_subjects,)
             Classes.
         sample_weight : array-like of shape (n_subjects,) or None
-            Multiplies `C` of each subject; 0 leaves a subject out.
+            Multiplies `C` of each subject; 0 leaves a subject out. Widths, centers and scales of kernels count every
+            other subject once.
         groups : array-like of shape (n_subjects,) or None
             Subjects of one group stay together where probabilities are learned out of fold.
 

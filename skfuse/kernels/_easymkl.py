@@ -5,6 +5,7 @@ import numpy as np
 from skfuse.kernels._alignment import check_kernels, check_sample_weight
 
 _MOST_STEPS = 1_000_000
+_ROUNDING = 1e-5  # of single precision: class means that are this near are at one place
 _ROWS = 64  # of all kernels that are added at a time
 
 
@@ -107,4 +108,8 @@ def class_distances(kernels, total, y, lam, sample_weight=None, tol=1e-3):
     signed = y * gamma
     out = np.empty(kernels.shape[:2])
     products(kernels, signed, out)
-    return np.maximum(out @ signed, 0.0)
+    own = np.einsum(
+        "mii,i->m", kernels, signed**2, dtype=np.float64
+    )  # what the distance of unrelated subjects would be
+    distances = out @ signed
+    return np.where(distances > _ROUNDING * own, distances, 0.0)

@@ -102,6 +102,7 @@ def measure(kernel, A, B):
     if bool(xp.any(A < 0)) or bool(xp.any(B < 0)):
         raise ValueError("The chi-squared kernel takes features that are not negative, such as counts or histograms.")
     if isinstance(A, np.ndarray):
+        A, B = (array if array.flags.writeable else array.copy() for array in (A, B))  # its loops take no other
         return -additive_chi2_kernel(A, B)
     return _sum_over_features(A, B, lambda x, y: (x - y) ** 2 / xp.where(x + y > 0, x + y, xp.ones_like(x + y)))
 

@@ -13,7 +13,7 @@ class InterpretationMixin:
     def coef_(self):
         """Coefficients of the features, in the units of X, where all kernels are linear.
 
-        ndarray of shape (n_outputs, n_features_in_), 0 outside the modalities in use. For who has every modality and no
+        ndarray of shape (n_outputs, n_features), 0 outside the modalities in use. For who has every modality and no
         missing cell ``decision_function(X)`` is ``X @ coef_.T`` plus a constant.
         """
         check_is_fitted(self)
@@ -24,10 +24,7 @@ class InterpretationMixin:
             )
         coef = np.zeros((len(self.intercept_), self.n_features_in_))
         for term in self._terms:
-            own = (term.kernel.points_.T @ term.coefficients).T
-            if term.kernel.encoder_.standardize:
-                own = own / term.kernel.encoder_.scale_
-            coef[:, self.modalities_[term.modality]] += own
+            coef[:, self.modalities_[term.modality]] += _coefficients(term)
         return coef
 
     def feature_sensitivity(self, X, *, step=1e-3):
@@ -48,15 +45,16 @@ class InterpretationMixin:
 
         Returns
         -------
-        sensitivity : ndarray of shape (n_features_in_,) or (n_features_in_, n_classes)
-            NaN for features outside the modalities in use, without numbers, constant, or with nobody to look at.
+        sensitivity : ndarray of shape (n_features,) or (n_features, n_classes)
+            NaN for features outside the modalities in use, constant, or with nobody to look at, and for all features of
+            a modality with a precomputed kernel, or with a Gower kernel of categories, which have no slope.
         """
         check_is_fitted(self)
         table = validate_table(self, X, reset=False)
         out = np.full((self.n_features_in_, len(self.intercept_)), np.nan)
         for name in self.modality_weights_:
             terms = [term for term in self._terms if term.modality == name]
-            if any(term.kernel.kernel in ("gower", "precomputed") for term in terms):
+            if any(_without_slopes(term.kernel) for term in terms):
                 continue
             rows = np.flatnonzero(table.present_in(name))
             if len(rows):
@@ -65,9 +63,26 @@ class InterpretationMixin:
         return out[:, 0] if out.shape[1] == 1 else out
 
 
+def _coefficients(term):
+    """Coefficients of a linear kernel in the units of the block (n_outputs, n_features)."""
+    own = (term.kernel.points_.T @ term.coefficients).T
+    return own / term.kernel.encoder_.scale_ if term.kernel.encoder_.standardize else own
+
+
+def _without_slopes(kernel):
+    if kernel.kernel == "gower":
+        return bool(kernel.encoder_.features_.is_category.any())
+    return kernel.kernel == "precomputed"
+
+
 def _sensitivity_of_block(terms, block, step):
     n_features = block.shape[1]
     out = np.full((n_features, len(terms[0].constant)), np.nan)
+    if all(term.kernel.kernel == "linear" for term in terms):
+        counts = np.maximum(np.count_nonzero(~np.isnan(block), axis=0), 1)
+        spread = np.nan_to_num(block - np.nansum(block, axis=0) / counts)
+        deviation = np.sqrt(np.sum(spread**2, axis=0) / counts)
+        return np.where(deviation > 0, deviation, np.nan)[:, None] * np.abs(sum(map(_coefficients, terms))).T
     least = 0.0 if any(term.kernel.kernel == "chi2" for term in terms) else -np.inf  # at a count of 0 one side only
     for feature in range(n_features):
         known = ~np.isnan(block[:, feature])

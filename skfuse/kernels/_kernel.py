@@ -16,7 +16,7 @@ NORMALIZATIONS = ("variance", "trace", None)
 _WITH_WIDTH = ("rbf", "laplacian", "chi2")
 _MOST_FOR_MEDIAN = 1000  # subjects whose distances give the median width
 _NOTHING = 1e-12  # share of the variance that rounding leaves of a kernel that does not vary
-_INDEFINITE = 1e-8  # a precomputed kernel may miss being positive semidefinite by this share of its mean diagonal
+_INDEFINITE = 1e-7  # share of its trace by which rounding in single precision may make a kernel indefinite
 
 
 class ModalityKernel(BaseEstimator):
@@ -218,9 +218,12 @@ class ModalityKernel(BaseEstimator):
             raise ValueError(f"`normalization` must be 'variance', 'trace' or None, got {self.normalization!r}.")
         for name in ("width", "factor"):
             value = getattr(self, name)
-            if not (name == "width" and value == "median") and not (isinstance(value, Real) and 0 < value < np.inf):
+            known = isinstance(value, Real) and 1e-100 < value < 1e100  # squares of others overflow
+            if not known and not (name == "width" and value == "median"):
                 median = ", or 'median'" if name == "width" else ""
-                raise ValueError(f"`{name}` of a kernel must be a positive number{median}, got {value!r}.")
+                raise ValueError(
+                    f"`{name}` of a kernel must be a positive number (1e-100 to 1e100){median}, got {value!r}."
+                )
         if not (isinstance(self.degree, Integral) and self.degree >= 1):
             raise ValueError(f"`degree` of a kernel must be a whole number of at least 1, got {self.degree!r}.")
         if not (isinstance(self.coef0, Real) and self.coef0 >= 0):
@@ -357,7 +360,7 @@ def _checked_gram(K):
         )
     mean = np.trace(K) / len(K)
     try:
-        np.linalg.cholesky(_symmetric(K) + _INDEFINITE * max(mean, np.finfo(float).tiny) * np.eye(len(K)))
+        np.linalg.cholesky(_symmetric(K) + max(_INDEFINITE * np.trace(K), np.finfo(float).tiny) * np.eye(len(K)))
     except np.linalg.LinAlgError:
         least = float(np.linalg.eigvalsh(_symmetric(K))[0])
         raise ValueError(

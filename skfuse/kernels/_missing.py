@@ -33,6 +33,7 @@ class SpreadCorrection:
         both = np.maximum(there.T.astype(float) @ there, 1.0)
         for output in range(n_outputs):
             centered = np.where(there, contributions[:, :, output] - self.means_[:, output], 0.0)
+            centered /= max(np.abs(centered).max(), np.finfo(float).tiny)  # only ratios are used; squares may overflow
             values, vectors = np.linalg.eigh(centered.T @ centered / both)
             self.covariances_[output] = (
                 vectors * np.maximum(values, 0.0)

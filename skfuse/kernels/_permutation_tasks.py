@@ -1,8 +1,11 @@
 """What a permutation test of kernel machines needs to know of the target: how to fit and to score some subjects."""
 
 import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
 
 from skfuse._survival import check_survival, harrell_c
+from skfuse._targets import refuse_missing_target
 from skfuse.kernels._cox_machine import martingale_residuals
 
 
@@ -14,7 +17,10 @@ class ClassTask:
 
     def __init__(self, model, y):
         self.model = model
-        self.classes, self.labels = np.unique(np.asarray(y), return_inverse=True)
+        refuse_missing_target(y)
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        self.classes, self.labels = np.unique(y, return_inverse=True)
         if len(self.classes) < 2:
             raise ValueError(f"At least 2 classes are needed, got {self.classes.tolist()}.")
         model.classes_ = self.classes
@@ -52,7 +58,8 @@ class NumberTask:
 
     def __init__(self, model, y):
         self.model = model
-        self.labels = np.asarray(y, dtype=np.float64)
+        refuse_missing_target(y)
+        self.labels = column_or_1d(y, warn=True).astype(np.float64)
 
     def keep(self, rows):
         """Leave out who has no modality."""

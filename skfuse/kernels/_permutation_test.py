@@ -104,6 +104,9 @@ def run_permutation_test(
     and columns of its kernels, and the statistic is the same function of kernels, target and folds in every draw.
     """
     table = Table(X, resolve_modalities(X, model.modalities))
+    for label, values in (("y", task.labels), ("groups", groups), ("blocks", blocks)):
+        if values is not None and len(values) != len(table):
+            raise ValueError(f"`{label}` has {len(values)} values for {len(table)} subjects. Give one for each.")
     stack, kept = _whole_stack(model, table)
     task.keep(kept)
     names = list(stack.members)
@@ -152,7 +155,7 @@ def _whole_stack(model, table):
 
 
 def _tests(nulls, modalities, names):
-    nulls = [nulls] if isinstance(nulls, str) else list(nulls)
+    nulls = [nulls] if isinstance(nulls, str) else list(dict.fromkeys(nulls))
     unknown = [null for null in nulls if null not in NULLS]
     if unknown or not nulls:
         raise ValueError(f"`nulls` must be among {list(NULLS)}, got {nulls}.")
@@ -303,7 +306,8 @@ class PermutationTestMixin:
         Raises
         ------
         ValueError
-            If a null or modality is unknown, or the subjects cannot be split.
+            If a null or modality is unknown, the subjects cannot be split, or the estimator has an `approximation` or
+            ``weighting="bayesian"``.
 
         Notes
         -----

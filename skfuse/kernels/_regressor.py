@@ -175,7 +175,8 @@ class MKLRegressor(RegressorMixin, BaseMKL):
         kept, present = self._subjects(table, specifications, weights)
         own = weights[kept]
         self.target_mean_ = float(np.average(y[kept], weights=own))
-        deviation = float(np.sqrt(np.average((y[kept] - self.target_mean_) ** 2, weights=own)))
+        size = max(float(np.abs(y[kept] - self.target_mean_).max()), np.finfo(float).tiny)  # squares may overflow
+        deviation = size * float(np.sqrt(np.average(((y[kept] - self.target_mean_) / size) ** 2, weights=own)))
         self.target_scale_ = deviation if deviation > 1e-12 * abs(self.target_mean_) else 1.0
         targets = ((y[kept] - self.target_mean_) / self.target_scale_)[None]
         context = self._init_callback_context(max_subtasks=len(specifications) + 1)

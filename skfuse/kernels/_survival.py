@@ -1,11 +1,13 @@
 """Multiple kernel learning of the time to an event."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
 from skfuse._survival import check_survival, harrell_c
-from skfuse._validation import StrOptions, _fit_context
+from skfuse._validation import Interval, StrOptions, _fit_context
 from skfuse.kernels._alignment import combine
 from skfuse.kernels._base import BaseMKL
 from skfuse.kernels._cox import baseline_survival
@@ -113,6 +115,7 @@ class MKLSurvival(BaseMKL):
     _parameter_constraints: dict = {
         **BaseMKL._parameter_constraints,
         "weighting": [StrOptions({"lp", "align", "alignf", "average"}), dict, "array-like"],
+        "C": [Interval(Real, 0, None, closed="neither")],
     }
 
     _permutation_task = SurvivalTask
@@ -254,7 +257,10 @@ class MKLSurvival(BaseMKL):
         survival : ndarray of shape (n_subjects, n_times)
         """
         check_is_fitted(self)
-        return self.baseline_.survival(self.predict(X), self.unique_times_ if times is None else times)
+        times = self.unique_times_ if times is None else np.asarray(times, dtype=np.float64)
+        if np.ndim(times) != 1 or np.isnan(times).any():
+            raise ValueError("`times` must be a list of numbers, without NaN. Give times in the unit of the target.")
+        return self.baseline_.survival(self.predict(X), times)
 
     def score(self, X, y, sample_weight=None):
         """Harrell's C of the log hazard ratios.

@@ -141,3 +141,11 @@ def test_unusable_input_is_refused(change, message):
     arguments = {"kernels": [np.eye(4)], "y": [1, 1, -1, -1]} | change
     with pytest.raises(ValueError, match=message):
         easymkl_weights(**arguments)
+
+
+def test_classes_at_one_place_are_told_apart_by_no_kernel():
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(size=(30, 4))] * 2)
+    y = np.repeat([-1.0, 1.0], 30)
+    with pytest.raises(ValueError, match="No kernel tells the classes apart"):
+        easymkl_weights([X @ X.T, X[:, :2] @ X[:, :2].T], y)

@@ -1,6 +1,7 @@
 """Coefficients of linear kernels and sensitivities of the others, against explicit features and analytic gradients."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from skfuse.kernels import MKLClassifier, ModalityKernel
@@ -92,7 +93,11 @@ def test_sensitivity_of_features_that_cannot_be_looked_at_is_missing():
     X[:, 5] = 2.0
     ours = MKLClassifier(BLOCKS, kernels={"mri": "gower", "noise": "drop"}).fit(X, y)
     found = ours.feature_sensitivity(X)
-    np.testing.assert_array_equal(np.isnan(found), [True, True, True, False, True, True, True, True])
+    np.testing.assert_array_equal(np.isnan(found), [False, False, False, False, True, True, True, True])
+    table = pd.DataFrame(X[:, :4], columns=["mri__a", "mri__b", "pet__a", "pet__b"])
+    table["mri__b"] = np.where(X[:, 1] > 0, "high", "low")  # a category has no slope, nor has its kernel
+    mixed = MKLClassifier(kernels={"mri": "gower"}).fit(table, y).feature_sensitivity(table)
+    np.testing.assert_array_equal(np.isnan(mixed), [True, True, False, False])
 
 
 def test_sensitivity_of_counts_with_zeros():

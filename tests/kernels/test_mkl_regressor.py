@@ -82,3 +82,10 @@ def test_a_constant_target_is_predicted():
     for loss in ("epsilon-insensitive", "squared"):
         model = MKLRegressor({"a": [0, 1], "b": [2, 3]}, loss=loss).fit(X, np.full(20, 7.0))
         np.testing.assert_allclose(model.predict(X), 7.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_extreme_units_of_the_target_are_predicted(cohort, unit):
+    y = np.asarray(cohort.X.iloc[:, 0])
+    plain = MKLRegressor(kernels="linear").fit(cohort.X, y).predict(cohort.X)
+    np.testing.assert_allclose(MKLRegressor(kernels="linear").fit(cohort.X, y * unit).predict(cohort.X) / unit, plain)

@@ -146,3 +146,11 @@ def test_a_stop_before_the_optimum_is_said(cohort, monkeypatch):
 
 def _one_round(*args, **kwargs):
     return fit_cox_machine(*args, **kwargs, max_iter=1)
+
+
+def test_times_and_price_must_be_numbers(cohort):
+    model = MKLSurvival(kernels="linear").fit(cohort.X, cohort.y)
+    with pytest.raises(ValueError, match="without NaN"):
+        model.predict_survival_function(cohort.X, [1.0, np.nan])
+    with pytest.raises(ValueError, match="'C' parameter"):
+        MKLSurvival(C=np.inf).fit(cohort.X, cohort.y)

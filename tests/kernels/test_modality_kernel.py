@@ -247,7 +247,7 @@ def test_negative_counts_are_refused():
         ({"normalization": "max"}, "got 'max'"),
         ({"width": 0.0}, "`width` .* or 'median', got 0"),
         ({"width": "mean"}, "`width` .* got 'mean'"),
-        ({"factor": -1.0}, "`factor` of a kernel must be a positive number, got -1"),
+        ({"factor": -1.0}, r"`factor` of a kernel must be a positive number \(1e-100 to 1e100\), got -1"),
         ({"factor": np.inf}, "`factor`"),
         ({"degree": 1.5}, "whole number of at least 1, got 1.5"),
         ({"coef0": -1.0}, "must not be negative"),
@@ -270,3 +270,14 @@ def test_unusable_settings_are_refused(options, message):
 )
 def test_labels(model, label):
     assert model.label == label
+
+
+def test_read_only_counts_and_kernels_in_single_precision_are_taken():
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(2.0, size=(30, 4)).astype(float)
+    expected = ModalityKernel("chi2").fit_transform(counts)
+    counts.flags.writeable = False
+    np.testing.assert_array_equal(ModalityKernel("chi2").fit_transform(counts), expected)
+    X = rng.normal(size=(300, 10)).astype(np.float32)
+    assert np.linalg.eigvalsh((X @ X.T).astype(float))[0] < 0  # by rounding
+    ModalityKernel("precomputed").fit(X @ X.T)

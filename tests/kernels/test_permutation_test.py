@@ -182,3 +182,18 @@ def test_bad_input_is_refused_in_words():
         model.set_params(approximation="nystroem").permutation_test(X, y)
     with pytest.raises(ValueError, match="2 classes"):
         MKLClassifier(BLOCKS).permutation_test(X, np.ones(40))
+
+
+def test_targets_are_read_as_fit_reads_them():
+    X, y = cohort(40)
+    model = MKLClassifier(BLOCKS, kernels="linear")
+    gone = np.where(np.arange(40) < 3, np.nan, y)
+    with pytest.raises(ValueError, match="missing for 3 of 40"):
+        model.permutation_test(X, gone, nulls="model", n_permutations=3)
+    with pytest.raises(ValueError, match="missing for 3 of 40"):
+        MKLRegressor(BLOCKS).permutation_test(X, gone, nulls="model", n_permutations=3)
+    for label in ("blocks", "groups"):
+        with pytest.raises(ValueError, match=f"`{label}` has 2 values for 40 subjects"):
+            model.permutation_test(X, y, nulls="model", n_permutations=3, **{label: [0, 1]})
+    with pytest.raises(ValueError, match="`y` has 39 values for 40 subjects"):
+        model.permutation_test(X, y[:39], nulls="model", n_permutations=3)

@@ -386,12 +386,13 @@ def test_a_suppressor_has_a_coefficient_and_no_pattern():
 
 
 def test_other_kernels_have_sensitivities_alone_and_modalities_without_a_row_are_named(cohort):
-    model = MKLClassifier(kernels={"clinical": "gower"}, C=0.1).fit(cohort.X, cohort.y)
-    display = SensitivityDisplay.from_estimator(model, cohort.X, n_features=2).plot(ax=axes())
+    X = cohort.X.assign(clinical__center=np.where(np.arange(len(cohort.X)) % 2, "a", "b"))  # a category has no slope
+    model = MKLClassifier(kernels={"clinical": "gower"}, C=0.1).fit(X, cohort.y)
+    display = SensitivityDisplay.from_estimator(model, X, n_features=2).plot(ax=axes())
     assert all("pattern" not in row and row["sensitivity"] > 0 for row in display.rows)
     assert "clinical: no sensitivity to single features" in texts(display)
     assert display.ax_.get_legend() is None
-    one = SensitivityDisplay.from_estimator(model, cohort.X, n_features=1)
+    one = SensitivityDisplay.from_estimator(model, X, n_features=1)
     assert "none of the 1 largest" in one.remarks.values()
     nothing = SensitivityDisplay([], remarks={"a": "no"}).plot(ax=axes())
     assert texts(nothing) == ["No modality has features whose sensitivity is known."]
