@@ -30,10 +30,12 @@ class SpreadCorrection:
         counts = np.maximum(there.sum(axis=0), 1)
         self.means_ = np.nansum(contributions, axis=0) / counts[:, None]
         self.covariances_ = np.empty((n_outputs, n_modalities, n_modalities))
+        size = np.nanmax(np.abs(contributions - self.means_), initial=0.0)  # ratios count, and squares may overflow
+        size = size if size > 0 else 1.0
         both = np.maximum(there.T.astype(float) @ there, 1.0)
         for output in range(n_outputs):
             centered = np.where(there, contributions[:, :, output] - self.means_[:, output], 0.0)
-            centered /= max(np.abs(centered).max(), np.finfo(float).tiny)  # only ratios are used; squares may overflow
+            centered /= size
             values, vectors = np.linalg.eigh(centered.T @ centered / both)
             self.covariances_[output] = (
                 vectors * np.maximum(values, 0.0)
