@@ -394,7 +394,8 @@ def test_less_wrong_than_a_reference_without_skill_is_not_called_helped(cohort):
 
 def test_fusion_of_what_helps_is_found_to_help():
     cohort = make_cohort(400, missing=0.2, effect=3.0, random_state=3)
-    found = compare_strategies(cohort.X, cohort.y, strategies=["late-mean"], reference=["clinical"], n_repeats=2)
+    options = {"strategies": ["late-mean"], "reference": ["clinical"], "n_repeats": 2, "random_state": 0}
+    found = compare_strategies(cohort.X, cohort.y, **options)
     (row,) = by_name(found, "differences", in_family=True).itertuples()
     assert row.verdict == "helped"
     assert found.sentence().startswith("Fusion helped")
