@@ -188,7 +188,7 @@ def test_p_of_1_is_the_group_lasso_with_hinge_loss():
         constraints=[{"type": "ineq", "fun": lambda z: margins @ z - 1, "jac": lambda z: margins}],
         options={"maxiter": 2000, "ftol": 1e-14},
     )
-    assert found.success
+    assert found.status in (0, 8)  # 8: older versions of SciPy find no lower point along the last direction
     assert objective(w) == pytest.approx(found.fun, rel=1e-5)
     np.testing.assert_allclose(w, found.x[:6], atol=1e-4)
 
