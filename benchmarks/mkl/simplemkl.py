@@ -31,7 +31,7 @@ def alternating(kernels, y, *, larger_steps):
     """Weights and machine by turns; returns weights, number of machines, gap and objective."""
     flat = kernels.reshape(len(kernels), -1)
     weights, power, before = np.full(len(kernels), 1.0 / len(kernels)), 2.0, np.inf
-    for n_machines in range(1, MOST_ROUNDS + 1):  # noqa: B007
+    for n_machines in range(1, MOST_ROUNDS + 1):  # noqa: B007 (how many it took is returned)
         machine = SVC(C=C, kernel="precomputed").fit((weights @ flat).reshape(kernels.shape[1:]), y)
         beta = np.zeros(len(y))
         beta[machine.support_] = machine.dual_coef_[0]

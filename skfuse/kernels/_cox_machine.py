@@ -110,7 +110,7 @@ def fit_cox_machine(
     if weights is None:
         weights = np.full(space.n_kernels, radius * space.n_kernels ** (-1.0 / p))
     rule, decision = weight_rule(None if fixed else p, radius, weights), None
-    for n_iter in range(1, max_iter + 1):  # noqa: B007
+    for n_iter in range(1, max_iter + 1):  # noqa: B007 (how many it took is returned)
         Z = space.features(weights)
         start = None if decision is None else space.start(decision)
         fit = cox_ridge(Z, event, time, penalty=1.0 / C, weights=case_weights, start=start)

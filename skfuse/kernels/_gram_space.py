@@ -34,7 +34,7 @@ def fit_in_gram_space(features, *, p=None, weights=None, radius=1.0, tol=1e-2, m
         weights = np.full(n_kernels, radius * n_kernels ** (-1.0 / p))
     rule = weight_rule(None if fixed else p, radius, weights)
     squares = float(features.target_squares.sum())
-    for n_iter in range(1, max_iter + 1):  # noqa: B007
+    for n_iter in range(1, max_iter + 1):  # noqa: B007 (how many it took is returned)
         w = _ridge(features, weights)
         rest = features.target - features.gram @ w
         S = np.array([np.sum(rest[part] ** 2) for part in features.parts])
