@@ -1,7 +1,9 @@
 """The little that the array API lacks."""
 
 import numpy as np
-from array_api_compat import device
+from array_api_compat import array_namespace, device
+
+_BLOCK = 128  # rows and columns that are compared at a time
 
 
 def to_host(array):
@@ -51,6 +53,28 @@ def torch_on(device):
 def to_device(array, device):
     """A NumPy array as a tensor of torch on a device, as :func:`torch_on` checks it."""
     return torch_on(device).asarray(array).to(device)
+
+
+def asymmetry(matrix):
+    """Largest difference of an entry of a square matrix from its mirror image.
+
+    Parameters
+    ----------
+    matrix : array of shape (n, n)
+        NumPy is read in blocks that stay in the cache of the processor, others at once.
+
+    Returns
+    -------
+    apart : float
+    """
+    if not isinstance(matrix, np.ndarray):
+        xp = array_namespace(matrix)
+        return float(xp.max(xp.abs(matrix - matrix.T)))
+    apart = 0.0
+    for start in range(0, len(matrix), _BLOCK):
+        stop = start + _BLOCK
+        apart = max(apart, float(np.abs(matrix[start:stop, start:] - matrix[start:, start:stop].T).max()))
+    return apart
 
 
 def largest_per_row(rows, n_kept, xp, first=0):

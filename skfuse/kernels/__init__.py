@@ -10,6 +10,7 @@ from skfuse.kernels._functions import kernel_matrix
 from skfuse.kernels._kernel import ModalityKernel
 from skfuse.kernels._low_rank import choose_landmarks, nystroem_factor, pivoted_cholesky
 from skfuse.kernels._mklaren import MklarenPath, mklaren_pivots
+from skfuse.kernels._normalization import normalize_kernel
 from skfuse.kernels._permutation_test import MKLPermutationTest
 from skfuse.kernels._regressor import MKLRegressor
 from skfuse.kernels._survival import MKLSurvival
@@ -33,6 +34,7 @@ __all__ = [
     "easymkl_weights",
     "kernel_matrix",
     "mklaren_pivots",
+    "normalize_kernel",
     "nystroem_factor",
     "pivoted_cholesky",
 ]

@@ -1,9 +1,11 @@
 """Alignment of kernels with a target: how alike two kernels are once centered, and weights made of it."""
 
 import numpy as np
+from array_api_compat import array_namespace, device
 from scipy.optimize import nnls
 
-_BLOCK = 128  # rows that are compared with columns at a time
+from skfuse._backend import asymmetry, to_host
+
 _ROWS = 2**22  # entries of all kernels that are multiplied at a time
 _ROUNDING = 1e-13  # share of an entry
 _NOTHING = 1e-12  # share of a kernel that rounding leaves when it is centered
@@ -19,8 +21,9 @@ def centered_alignment(K, L):
 
     Parameters
     ----------
-    K, L : array-like of shape (n_subjects, n_subjects)
-        Symmetric kernels of the same subjects.
+    K, L : array of shape (n_subjects, n_subjects)
+        Symmetric kernels of the same subjects; NumPy, torch, CuPy or another library of the array API, which then does
+        the work where they are.
 
     Returns
     -------
@@ -69,7 +72,7 @@ def alignment_weights(kernels, target, *, kind="alignf", sample_weight=None):
     ----------
     kernels : sequence of arrays of shape (n_subjects, n_subjects)
         Symmetric, positive semidefinite; of one scale for ``"align"`` (unit trace, say), which compares them as they
-        are.
+        are. NumPy, torch, CuPy or another library of the array API, which then does the work where they are.
     target : array-like of shape (n_subjects,) or (n_subjects, n_targets)
         Numbers, such as -1 and 1 for two classes, or one indicator column per class; centered here.
     kind : {"align", "alignf"}, default="alignf"
@@ -79,8 +82,8 @@ def alignment_weights(kernels, target, *, kind="alignf", sample_weight=None):
 
     Returns
     -------
-    weights : ndarray of shape (n_kernels,)
-        Non-negative, they sum to 1.
+    weights : array of shape (n_kernels,)
+        Non-negative, they sum to 1; in the library and on the device of the kernels.
 
     Raises
     ------
@@ -114,21 +117,24 @@ def alignment_weights(kernels, target, *, kind="alignf", sample_weight=None):
         raise ValueError(f"`kind` must be 'align' or 'alignf', got {kind!r}.")
     kernels = check_kernels(kernels)
     if sample_weight is not None:
-        sample_weight = check_sample_weight(sample_weight, len(kernels[0]))
-    weights = weights_of_alignment(kernels, _centered_target(target, len(kernels[0])), kind, sample_weight)
+        sample_weight = check_sample_weight(sample_weight, kernels[0].shape[0])
+    weights = weights_of_alignment(kernels, _centered_target(target, kernels[0].shape[0]), kind, sample_weight)
     if not weights.sum() > 0:
         raise ValueError(
             "No kernel is aligned with the target: none has a centered product with it above 0. Give other kernels, or "
             "weigh them alike."
         )
-    return weights / weights.sum()
+    xp = array_namespace(*kernels)
+    return xp.asarray(weights / weights.sum(), device=device(kernels[0]))
 
 
 def weights_of_alignment(kernels, target, kind, sample_weight=None):
     """Unnormalized weights of checked kernels; all zero if none is aligned with the target (n_subjects, n_targets)."""
     w = np.ones(len(target)) if sample_weight is None else sample_weight / np.mean(sample_weight)
     T = w[:, None] * (target - np.average(target, axis=0, weights=w))
-    a = np.array([np.sum(T * (K @ T)) for K in kernels])
+    xp = array_namespace(*kernels)
+    T = xp.asarray(T, device=device(kernels[0]))
+    a = np.array([float(xp.sum(T * (K @ T))) for K in kernels])
     M = None if kind == "align" else centered_products(kernels, None if sample_weight is None else w)
     return combine(M, a, kind)
 
@@ -140,18 +146,21 @@ def combine(M, a, kind):
 
 def centered_products(kernels, weight=None):
     """Inner products of all pairs of centered kernels (n_kernels, n_kernels), without a centered copy of any."""
-    n = len(kernels[0])
+    n, xp, here = kernels[0].shape[0], array_namespace(*kernels), device(kernels[0])
     products, sums = np.zeros((len(kernels), len(kernels))), np.empty((len(kernels), n))
     step = max(1, _ROWS // (n * len(kernels)))
-    shift = np.array([np.mean(K[0], dtype=np.float64) for K in kernels])  # what centering would take away, and digits
+    root = None if weight is None else xp.asarray(np.sqrt(weight), device=here)
+    # what centering would take away anyway, and digits with it
+    shift = [float(xp.mean(xp.astype(K[0, :], xp.float64))) for K in kernels]
     for start in range(0, n, step):
-        rows = np.stack([K[start : start + step] for K in kernels], dtype=np.float64)
-        rows -= shift[:, None, None]
+        some = slice(start, min(start + step, n))
+        rows = xp.stack([xp.astype(K[some, :], xp.float64) - c for K, c in zip(kernels, shift, strict=True)])
         if weight is not None:  # as if subjects were there as often as they count
-            rows = rows * np.sqrt(weight[start : start + step, None] * weight)
-        sums[:, start : start + step] = rows.sum(axis=2) if weight is None else rows @ np.sqrt(weight)
-        flat = rows.reshape(len(kernels), -1)
-        products += flat @ flat.T
+            rows = rows * (root[some, None] * root[None, :])
+        sums[:, some] = to_host(xp.sum(rows, axis=2) if weight is None else rows @ root)
+        flat = xp.reshape(rows, (len(kernels), -1))
+        products += to_host(flat @ flat.T)
+    shift = np.asarray(shift)
     size = n if weight is None else weight.sum()
     totals = sums.sum(axis=1) if weight is None else sums @ np.sqrt(weight)
     centered = products - (2.0 / size) * (sums @ sums.T) + np.outer(totals, totals) / size**2
@@ -163,21 +172,24 @@ def centered_products(kernels, weight=None):
 
 def check_kernels(kernels):
     """Kernels as a list of float64 arrays, or an error that says which of them is not a kernel of the same subjects."""
-    kernels = [np.asarray(K, dtype=np.float64) for K in kernels]
+    kernels = [np.asarray(K, dtype=np.float64) if isinstance(K, list | tuple) else K for K in kernels]
     if not kernels:
         raise ValueError("`kernels` is empty. Give one square array per kernel.")
+    xp = array_namespace(*kernels)
+    kernels = [xp.astype(K, xp.float64, copy=False) for K in kernels]
+    n = kernels[0].shape[0] if kernels[0].ndim else 0
     for number, K in enumerate(kernels):
-        if K.ndim != 2 or K.shape != (len(kernels[0]),) * 2 or not len(K):
+        if not n or tuple(K.shape) != (n, n):
             raise ValueError(
-                f"Kernel {number} has shape {K.shape}, wanted ({len(kernels[0])}, {len(kernels[0])}): a row and a "
-                "column for each subject, the same subjects in all kernels."
+                f"Kernel {number} has shape {tuple(K.shape)}, wanted ({n}, {n}): a row and a column for each subject, "
+                "the same subjects in all kernels."
             )
-        if not np.isfinite(K).all():
+        if not bool(xp.all(xp.isfinite(K))):
             raise ValueError(
                 f"Kernel {number} contains NaN or infinity. Leave subjects without the modality out of it."
             )
         apart = asymmetry(K)
-        if apart > 1e-6 * float(np.abs(K).max()):
+        if apart > 1e-6 * float(xp.max(xp.abs(K))):
             raise ValueError(
                 f"Kernel {number} is not symmetric: entries differ from their mirror image by up to {apart:.3g}. "
                 "Average it with its transpose if both mean the same."
@@ -195,17 +207,8 @@ def check_sample_weight(sample_weight, n):
     return weight
 
 
-def asymmetry(K):
-    """Largest difference of an entry from its mirror image; in blocks that stay in the cache."""
-    apart = 0.0
-    for start in range(0, len(K), _BLOCK):
-        stop = start + _BLOCK
-        apart = max(apart, float(np.abs(K[start:stop, start:] - K[start:, start:stop].T).max()))
-    return apart
-
-
 def _centered_target(target, n):
-    T = np.asarray(target, dtype=np.float64)
+    T = np.asarray(to_host(target), dtype=np.float64)
     T = T[:, None] if T.ndim == 1 else T
     if T.ndim != 2 or len(T) != n or not np.isfinite(T).all():
         raise ValueError(f"`target` has shape {T.shape}, wanted finite numbers for each of {n} subjects.")

@@ -7,6 +7,7 @@ from scipy.special import polygamma
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
+from skfuse._backend import to_host
 from skfuse.kernels._alignment import check_kernels
 from skfuse.kernels._bayesian_draws import draw_weights, effective_draws, normalize_weights
 from skfuse.kernels._bayesian_factors import VariationalModel
@@ -232,7 +233,7 @@ def _check_input(kernels, y, task, uncertainty, margin, sigma_g):
         raise ValueError(f"`sigma_g` must be a positive number, got {sigma_g!r}.")
     if not (np.isfinite(margin) and margin >= 0):
         raise ValueError(f"`margin` must be a number that is not negative, got {margin!r}.")
-    stack = np.stack(check_kernels(kernels))
+    stack = np.stack([to_host(K) for K in check_kernels(kernels)])
     y = np.asarray(y, dtype=np.float64)
     if y.shape != (stack.shape[1],) or not np.isfinite(y).all():
         raise ValueError(f"`y` has shape {y.shape}, wanted a finite number for each of {stack.shape[1]} subjects.")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skfuse._backend import to_host
 from skfuse.kernels._alignment import check_kernels, check_sample_weight
 
 _MOST_STEPS = 1_000_000
@@ -60,7 +61,7 @@ def easymkl_weights(kernels, y, *, easymkl_lambda=0.1, kernel_sum="mean", sample
     array([0.72, 0.28])
     """
     if not (isinstance(kernels, np.ndarray) and kernels.ndim == 3 and kernels.dtype in (np.float32, np.float64)):
-        kernels = np.array(check_kernels(kernels))
+        kernels = np.stack([to_host(K) for K in check_kernels(kernels)])
     y = np.asarray(y, dtype=np.float64)
     if sample_weight is not None:
         sample_weight = check_sample_weight(sample_weight, kernels.shape[1])

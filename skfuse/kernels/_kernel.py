@@ -5,17 +5,15 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skfuse._backend import to_device, to_host
+from skfuse._backend import asymmetry, to_device, to_host
 from skfuse._distances import mean_and_deviation
 from skfuse._mixed_features import MixedFeatures
-from skfuse.kernels._alignment import asymmetry
 from skfuse.kernels._functions import MEASURES, from_measure, measure, unit_profiles
+from skfuse.kernels._normalization import NORMALIZATIONS, KernelScale, learn_scale
 
 KERNELS = (*MEASURES, "gower", "precomputed")
-NORMALIZATIONS = ("variance", "trace", None)
 _WITH_WIDTH = ("rbf", "laplacian", "chi2")
 _MOST_FOR_MEDIAN = 1000  # subjects whose distances give the median width
-_NOTHING = 1e-12  # share of the variance that rounding leaves of a kernel that does not vary
 _INDEFINITE = 1e-7  # share of its trace by which rounding in single precision may make a kernel indefinite
 
 
@@ -201,9 +199,8 @@ class ModalityKernel(BaseEstimator):
             )
         points = self._encode(block, shared)
         K = points if self.kernel == "precomputed" else self._kernel(points, self.points_, shared)
-        if self.normalization == "variance":
-            K = K - K.mean(axis=1, keepdims=True) - self.row_means_ + self.mean_
-        return K / self.scale_
+        learned = KernelScale(self.normalization, self.row_means_, self.mean_, self.scale_, self.varies_)
+        return learned.applied_to(np.array(K))  # a copy: kernels of one block share what they are made of
 
     def raw(self, A, B):
         """The kernel as it is between encoded points, without normalization."""
@@ -269,21 +266,9 @@ class ModalityKernel(BaseEstimator):
         return np.sqrt(middle) if self.kernel == "rbf" else middle
 
     def _normalize_training(self, K):
-        n = len(K)
-        trace, self.row_means_ = np.trace(K), K.mean(axis=0)
-        self.mean_ = self.row_means_.mean()
-        variance = trace / n - self.mean_
-        self.varies_ = bool(variance > _NOTHING * max(abs(trace) / n, np.abs(self.mean_)))
-        self.scale_ = 1.0
-        if self.normalization == "variance":
-            K -= self.row_means_[:, None]
-            K -= self.row_means_ - self.mean_
-            self.scale_ = variance if self.varies_ else 1.0
-        elif self.normalization == "trace" and trace > 0:
-            self.scale_ = trace / n
-        if self.scale_ != 1.0:
-            K /= self.scale_
-        return K
+        found = learn_scale(K, self.normalization)
+        self.row_means_, self.mean_, self.scale_, self.varies_ = found[1:]
+        return found.applied_to(K, self.row_means_)  # of a symmetric kernel
 
 
 class _Encoder:

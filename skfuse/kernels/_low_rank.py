@@ -1,9 +1,11 @@
 """Low-rank factors of kernels: which subjects stand for all (landmarks), and the map that whitens them."""
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 from sklearn.cluster import kmeans_plusplus
 from sklearn.utils import check_random_state
+
+from skfuse._backend import to_host
 
 _SAME = 1e-6  # share of the largest entry or eigenvalue that rounding, in float32 too, may put in the wrong place
 _ENTRIES = 2**22  # of kernel blocks that are evaluated at a time
@@ -140,7 +142,7 @@ def choose_landmarks(points, n_landmarks, *, method="uniform", kernel=None, rand
     array([[0., 0.],
            [1., 1.]])
     """
-    points = np.asarray(points, dtype=np.float64)
+    points = np.asarray(to_host(points), dtype=np.float64)
     if points.ndim != 2 or not np.isfinite(points).all():
         raise ValueError(
             f"`points` has shape {points.shape}, wanted finite numbers of shape (n_subjects, n_features). Leave out "
@@ -181,8 +183,8 @@ def pivoted_cholesky(columns, diagonal, rank, *, rtol=1e-10):
     ----------
     columns : callable
         ``columns(i)`` gives column i of the positive semidefinite kernel, shape (n_subjects,).
-    diagonal : array-like of shape (n_subjects,)
-        Kernel of each subject with itself.
+    diagonal : array of shape (n_subjects,)
+        Kernel of each subject with itself; NumPy, torch, CuPy or another library of the array API, as the columns are.
     rank : int
         Most pivots to take.
     rtol : float, default=1e-10
@@ -192,8 +194,8 @@ def pivoted_cholesky(columns, diagonal, rank, *, rtol=1e-10):
     -------
     pivots : ndarray of shape (n_pivots,), dtype int
         Row numbers in the order in which they were taken.
-    factor : ndarray of shape (n_subjects, n_pivots)
-        L, whose products approximate the kernel.
+    factor : array of shape (n_subjects, n_pivots)
+        L, whose products approximate the kernel; in the library and on the device of the kernel.
 
     Raises
     ------
@@ -221,27 +223,30 @@ def pivoted_cholesky(columns, diagonal, rank, *, rtol=1e-10):
     >>> bool(np.allclose(factor @ factor.T, K))
     True
     """
-    missed = check_diagonal(diagonal)
+    xp = np if isinstance(diagonal, list | tuple) else array_namespace(diagonal)
+    here = None if xp is np else device(diagonal)
+    missed = xp.asarray(check_diagonal(to_host(diagonal)), device=here)
     if rank < 1:
         raise ValueError(f"`rank` must be at least 1, got {rank!r}.")
-    n, largest, enough = len(missed), float(missed.max()), rtol * float(missed.sum())
-    factor = np.empty((n, min(rank, n)), order="F")
-    pivots = np.empty(factor.shape[1], dtype=np.intp)
+    n, largest, enough = missed.shape[0], float(xp.max(missed)), rtol * float(xp.sum(missed))
+    factor = xp.zeros((min(rank, n), n), dtype=xp.float64, device=here)  # a pivot in a row, which is one piece
+    pivots = np.empty(factor.shape[0], dtype=np.intp)
     for k in range(len(pivots)):
-        pivot = int(np.argmax(missed))
-        if missed.sum() <= enough or missed[pivot] <= 0.0:
-            return pivots[:k], factor[:, :k]
-        column = check_column(columns(pivot), pivot, n)
-        found = (column - factor[:, :k] @ factor[pivot, :k]) / np.sqrt(missed[pivot])
-        if (missed - found**2).min() < -_SAME * largest:
+        pivot = int(xp.argmax(missed))
+        if float(xp.sum(missed)) <= enough or float(missed[pivot]) <= 0.0:
+            return pivots[:k], factor[:k, :].T
+        column = check_column(columns(pivot), pivot, n, xp)
+        found = (column - factor[:k, pivot] @ factor[:k, :]) / xp.sqrt(missed[pivot])
+        missed = missed - found**2
+        if float(xp.min(missed)) < -_SAME * largest:
             raise ValueError(
                 "The kernel is not positive semidefinite: its Cholesky factor explains more than a subject's kernel "
                 "with itself. Use another kernel, or set negative eigenvalues to zero beforehand."
             )
-        pivots[k], factor[:, k] = pivot, found
-        missed = np.maximum(missed - found**2, 0.0)
-        missed[pivots[: k + 1]] = 0.0
-    return pivots, factor
+        pivots[k], factor[k, :] = pivot, found
+        missed = xp.where(missed > 0.0, missed, xp.zeros_like(missed))
+        missed[pivot] = 0.0
+    return pivots, factor.T
 
 
 def check_diagonal(diagonal):
@@ -255,11 +260,12 @@ def check_diagonal(diagonal):
     return diagonal
 
 
-def check_column(column, number, n):
+def check_column(column, number, n, xp=np):
     """Column of a kernel as float64, or an error that names it."""
-    column = np.asarray(column, dtype=np.float64)
-    if column.shape != (n,) or not np.isfinite(column).all():
-        raise ValueError(f"Column {number} of the kernel has shape {column.shape}, wanted {n} finite numbers.")
+    column = np.asarray(column) if xp is np else column
+    column = xp.astype(column, xp.float64, copy=False)
+    if tuple(column.shape) != (n,) or not bool(xp.all(xp.isfinite(column))):
+        raise ValueError(f"Column {number} of the kernel has shape {tuple(column.shape)}, wanted {n} finite numbers.")
     return column
 
 

@@ -5,6 +5,8 @@ import math
 import numpy as np
 from array_api_compat import array_namespace, device
 
+from skfuse._backend import asymmetry
+
 _SPREAD = math.sqrt(2 * math.pi)
 
 
@@ -87,22 +89,13 @@ def check_square(matrix, name, xp):
         )
     if matrix.shape[0] and float(xp.min(matrix)) < 0:
         raise ValueError(f"`{name}` must not be negative, the smallest entry is {float(xp.min(matrix)):.3g}.")
-    apart = _asymmetry(matrix, xp) if matrix.shape[0] else 0.0
+    apart = asymmetry(matrix) if matrix.shape[0] else 0.0
     if apart > 1e-6 * (float(xp.max(matrix)) if matrix.shape[0] else 0.0):
         raise ValueError(
             f"`{name}` must be symmetric, entries differ from their mirror image by up to {apart:.3g}. Average the "
             f"matrix with its transpose if both directions mean the same."
         )
     return matrix
-
-
-def _asymmetry(matrix, xp, step=512):
-    """Largest difference of an entry from its mirror image; NumPy by blocks, so that no second matrix is needed."""
-    if not xp.__name__.endswith("numpy"):
-        return float(xp.max(xp.abs(matrix - matrix.T)))
-    starts = range(0, len(matrix), step)
-    pairs = ((slice(i, i + step), slice(j, j + step)) for i in starts for j in starts if i <= j)
-    return max(float(np.abs(matrix[rows, columns] - matrix[columns, rows].T).max()) for rows, columns in pairs)
 
 
 def mean_of_nearest(distances, n_neighbors, xp=np, *, skip_self=False):
