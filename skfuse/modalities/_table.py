@@ -93,13 +93,15 @@ class Table:
         """Who has the modality `name` (n_subjects,)."""
         return self.present[:, self.names.index(name)]
 
-    def replace(self, blocks):
+    def replace(self, blocks, names=None):
         """The table with other blocks: modalities first, in order, then the other columns, unchanged.
 
         Parameters
         ----------
         blocks : dict of str to ndarray or data frame of shape (n_subjects, n_new_features)
             New values of modalities, or columns as :meth:`native_block` gives them; one that is not named is dropped.
+        names : sequence of str or None
+            Names of the new columns; None takes those that the estimator gives out.
 
         Returns
         -------
@@ -116,7 +118,7 @@ class Table:
             if len(rest):
                 arrays.append(others)
             return arrays[0] if len(arrays) == 1 else np.hstack(arrays)
-        names = list(self._estimator.get_feature_names_out())
+        names = list(self._estimator.get_feature_names_out() if names is None else names)
         return _frame([*blocks.values(), others] if len(rest) else list(blocks.values()), names, library, self.X)
 
 

@@ -1,0 +1,1 @@
+"""Missing modalities filled, or predicted around."""

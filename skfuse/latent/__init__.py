@@ -1,0 +1,1 @@
+"""Joint spaces of modalities: what they share, and what each has alone."""
