@@ -1,0 +1,1 @@
+"""Missing modalities: imputation beside its peers, and what a prediction loses."""
