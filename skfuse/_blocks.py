@@ -51,13 +51,21 @@ class BlockScale:
         self.n_columns_ = start
         return self
 
-    def matrix(self, table, rows=slice(None)):
-        """Standardized values (n_subjects, n_columns_), float64; NaN where a cell is missing."""
-        n = len(np.arange(len(table))[rows])
-        out = np.empty((n, self.n_columns_))
-        for name, block in table.blocks():
-            out[:, self.slices_[name]] = self.standardized(name, block[rows])
+    def matrix(self, blocks, rows=slice(None)):
+        """Standardized values of a table or a mapping of blocks (n_rows, n_columns_), float64; NaN where missing."""
+        out = None
+        for name, block in blocks.items() if isinstance(blocks, dict) else blocks.blocks():
+            block = block[rows]
+            if out is None:
+                out = np.empty((len(block), self.n_columns_))
+            out[:, self.slices_[name]] = self.standardized(name, block)
         return out
+
+    def has(self, matrix):
+        """Who has which modality (n_subjects, n_modalities), by the columns that are in the matrix."""
+        return np.column_stack([~np.isnan(matrix[:, columns]).all(axis=1) for columns in self.slices_.values()]) & (
+            np.array([columns.stop > columns.start for columns in self.slices_.values()])
+        )
 
     def standardized(self, name, block):
         """The columns that one modality has in the matrix, float64."""
@@ -73,11 +81,6 @@ class BlockScale:
         restored = np.tile(self.mean_[name], (len(values), 1))
         restored[:, varies] += values * self.scale_[name][varies]
         return restored
-
-    @property
-    def loaded(self):
-        """Modalities that have columns in the matrix."""
-        return [name for name, columns in self.slices_.items() if columns.stop > columns.start]
 
 
 def groups_of_rows(flags):

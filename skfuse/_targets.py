@@ -1,7 +1,7 @@
-"""Targets and groups of subjects, checked."""
+"""Targets, groups and weights of subjects, checked; probabilities of classes in one order."""
 
 import numpy as np
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import column_or_1d, has_fit_parameter
 
 
 def refuse_missing_target(y):
@@ -32,3 +32,56 @@ def checked_groups(groups):
             "group, or leave them out."
         )
     return groups
+
+
+def aligned_probabilities(estimator, X, classes, prior):
+    """Probabilities in the order of `classes`; a class that the estimator never saw keeps its prior.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+    X : ndarray of shape (n_subjects, n_features)
+    classes : ndarray of shape (n_classes,)
+    prior : ndarray of shape (n_classes,)
+
+    Returns
+    -------
+    probability : ndarray of shape (n_subjects, n_classes)
+    """
+    if not hasattr(estimator, "predict_proba"):
+        raise ValueError(
+            f"{type(estimator).__name__} has neither predict_proba nor a decision_function that could be calibrated. "
+            "Choose options that give probabilities (such as voting='soft'), or another classifier."
+        )
+    given = estimator.predict_proba(X)
+    if len(estimator.classes_) == len(classes):
+        return given
+    seen = np.isin(classes, estimator.classes_)
+    out = np.tile(np.where(seen, 0.0, prior), (len(given), 1))
+    out[:, seen] = given * prior[seen].sum()
+    return out
+
+
+def supported_weights(estimator, sample_weight, label):
+    """Keyword arguments that hand weights of subjects to an estimator or to the last step of a pipeline.
+
+    Parameters
+    ----------
+    estimator : estimator
+    sample_weight : ndarray of shape (n_subjects,)
+    label : str
+        How messages call the estimator.
+
+    Returns
+    -------
+    params : dict
+    """
+    last = estimator.steps[-1] if hasattr(estimator, "steps") else None
+    if has_fit_parameter(estimator, "sample_weight"):
+        return {"sample_weight": sample_weight}
+    if last is not None and has_fit_parameter(last[1], "sample_weight"):
+        return {f"{last[0]}__sample_weight": sample_weight}
+    raise TypeError(
+        f"{label}, {type(estimator).__name__}, takes no sample_weight. Leave the weights out, or choose an estimator "
+        "that takes them."
+    )

@@ -110,6 +110,19 @@ SURVIVAL = Kind(
     },
     MACHINE.refuses,
 )
+#: From modalities to a space that they share.
+JOINT = Kind(
+    three_modalities,
+    {**NO_LABELS, **NO_INNER, **ONE_PROCESS, **ONE_PASS},
+    {"one row for all": "where nothing varies there is no space to learn"},
+)
+#: A joint space learned for a target, and a prediction from it.
+JOINT_PREDICTOR = Kind(
+    three_modalities,
+    {**NO_TABLE_OUT, **NO_INNER, **ONE_PROCESS, **ONE_PASS, "metadata_routing": "splits nothing, and takes no weights"},
+    {"one row for all": "where nothing varies there is no space to learn"},
+)
+JOINT_PARTS = {"joint": "^joint__"}
 COUNTED_ONCE = "widths and scales of kernels count a subject once, whatever its weight"
 #: Array in, array out: a part of late fusion that is public for its documentation.
 ARRAY_HELPER = Kind(None, dict.fromkeys(PROMISES, "a function of arrays with a state, not an estimator of a table"))
@@ -123,9 +136,66 @@ def learner(final):
     return make_pipeline(SimpleImputer(keep_empty_features=True), final)
 
 
+#: Of averages over imputations.
+AVERAGED = {
+    **ONE_PASS,
+    "missing_is_refused_by_name": "its estimator sees complete tables only",
+    "independent_of_order_in_fit": "bootstrap samples follow the order of the subjects",
+}
+SCALED_RIDGE = make_pipeline(StandardScaler(), Ridge())
 QUICK_CLASSIFIER = learner(LogisticRegression())
 
 TABLE = {
+    "imputation.ModalityImputer": Entry(
+        Kind(three_modalities, {**NO_LABELS, **NO_INNER, **ONE_PROCESS, **ONE_PASS}),
+        {"cv": None},
+        search=({}, {"strategy": ["gaussian", "ridge"], "shrinkage": [0.1, "auto"]}),
+        variants=(
+            {},
+            *({"strategy": way} for way in ("softimpute", "knn", "ridge", "forest", "mean")),
+            {"strategy": "auto", "cv": 3},
+            {"shrinkage": 0.0},
+            {"add_indicator": True},
+        ),
+        completes=True,
+        warns=(ConvergenceWarning,),
+    ),
+    "imputation.MultipleImputationClassifier": Entry(
+        PREDICTOR,
+        {"modalities": MODALITIES, "estimator": LogisticRegression(), "n_imputations": 2, "random_state": 0},
+        expected={"^check_sample_weight_equivalence_on_dense_data": "bootstrap samples draw a repeated subject twice"},
+        search=({}, {"estimator__C": [0.1, 1.0], "n_imputations": [2, 3]}),
+        without=AVERAGED,
+        weighs=False,
+    ),
+    "imputation.MultipleImputationRegressor": Entry(
+        PREDICTOR,
+        {"modalities": MODALITIES, "estimator": SCALED_RIDGE, "n_imputations": 2, "random_state": 0},
+        expected={"^check_sample_weight_equivalence_on_dense_data": "bootstrap samples draw a repeated subject twice"},
+        search=({}, {"estimator__ridge__alpha": [0.1, 1.0], "n_imputations": [2, 3]}),
+        without=AVERAGED,
+        weighs=False,
+    ),
+    "imputation.PatternSubmodelClassifier": Entry(
+        PREDICTOR,
+        {"modalities": MODALITIES},
+        expected={"^check_sample_weight_equivalence_on_dense_data": REPEATED_SUBJECTS},
+        search=({"estimator": learner(LogisticRegression())}, {"estimator__logisticregression__C": [0.1, 1.0]}),
+        refusing={"estimator": LogisticRegression()},
+        variants=({}, {"sharing": "pattern", "min_subjects": 5, "estimator": QUICK_CLASSIFIER}),
+        without=ONE_PASS,
+        weighs=False,
+    ),
+    "imputation.PatternSubmodelRegressor": Entry(
+        PREDICTOR,
+        {"modalities": MODALITIES},
+        expected={"^check_sample_weight_equivalence_on_dense_data": REPEATED_SUBJECTS},
+        search=({"estimator": learner(Ridge())}, {"estimator__ridge__alpha": [0.1, 1.0]}),
+        refusing={"estimator": Ridge()},
+        variants=({}, {"sharing": "pattern", "min_subjects": 5, "estimator": learner(Ridge())}),
+        without=ONE_PASS,
+        weighs=False,
+    ),
     "kernels.MKLClassifier": Entry(
         MACHINE,
         {"modalities": MODALITIES},
@@ -170,6 +240,76 @@ TABLE = {
         ),
     ),
     "kernels.ModalityKernel": Entry(ARRAY_HELPER),
+    "latent.AJIVE": Entry(
+        JOINT,
+        {"modalities": MODALITIES, "signal_ranks": 1, "joint_rank": 1, "n_resamples": 50, "random_state": 0},
+        search=({}, {"quantile": [0.9, 0.95]}),
+        produces=JOINT_PARTS,
+        variants=({}, {"signal_ranks": None, "joint_rank": None}),
+        completes=True,
+    ),
+    "latent.GeneralizedCCA": Entry(
+        JOINT,
+        {"modalities": MODALITIES},
+        search=({}, {"regularization": [0.1, "auto"], "n_components": [1, 2]}),
+        produces=JOINT_PARTS,
+        variants=(
+            {},
+            {"criterion": "sumcor"},
+            {"regularization": 0.0},
+            {"n_components": "permutation", "n_permutations": 19, "random_state": 0},
+        ),
+        completes=True,
+    ),
+    "latent.GroupFactorAnalysis": Entry(
+        JOINT,
+        {"modalities": MODALITIES},
+        search=({}, {"n_components": [1, 3], "noise": ["feature", "modality"]}),
+        produces=JOINT_PARTS,
+        variants=({}, {"noise": "modality"}),
+        completes=True,
+        warns=(ConvergenceWarning,),
+    ),
+    "latent.MultiBlockPLS": Entry(
+        JOINT_PREDICTOR,
+        {"modalities": MODALITIES},
+        search=({}, {"n_components": [1, 2], "design": [0.0, 1.0]}),
+        produces=JOINT_PARTS,
+        variants=({}, {"n_features_kept": 2}, {"design": 1.0, "n_components": 1}),
+    ),
+    "latent.MultiBlockPLSClassifier": Entry(
+        JOINT_PREDICTOR,
+        {"modalities": MODALITIES},
+        search=({}, {"n_components": [1, 2], "design": [0.0, 1.0]}),
+        produces=JOINT_PARTS,
+        variants=({}, {"n_features_kept": 2}, {"design": 1.0, "n_components": 1}),
+    ),
+    "latent.OrthogonalCompensation": Entry(
+        JOINT,
+        {"modalities": MODALITIES},
+        search=({}, {"n_components": [1, 2], "missing": ["conditional", "zero"]}),
+        produces={
+            f"{part}_{name}": f"^{part}_{name}__" for part in ("individual", "compensation") for name in MODALITIES
+        },
+        variants=({}, {"order": "table"}, {"missing": "zero"}),
+        completes=True,
+    ),
+    "latent.TensorFusionClassifier": Entry(
+        JOINT_PREDICTOR,
+        {"modalities": MODALITIES},
+        search=({}, {"rank": [1, 2], "interaction_alpha": [1.0, 3.0]}),
+        produces=JOINT_PARTS,
+        variants=({}, {"rank": 1, "alpha": 10.0}, {"missing": "mean"}),
+        warns=(ConvergenceWarning,),
+    ),
+    "latent.TensorFusionRegressor": Entry(
+        JOINT_PREDICTOR,
+        {"modalities": MODALITIES},
+        search=({}, {"rank": [1, 2], "interaction_alpha": [1.0, 3.0]}),
+        produces=JOINT_PARTS,
+        variants=({}, {"rank": 1, "alpha": 10.0}, {"missing": "mean"}),
+        warns=(ConvergenceWarning,),
+    ),
     "late_fusion.LateFusionClassifier": Entry(
         PREDICTOR,
         {"modalities": MODALITIES},

@@ -142,7 +142,7 @@ def compare_strategies(
         if values is not None and len(values) != len(X):
             raise ValueError(f"X has {len(X)} subjects, but {label} has {len(values)}. Give one entry per row of X.")
     target = getattr(y, "name", None)
-    y, task = _checked_target(y, task)
+    y, task = checked_target(y, task)
     scoring, margin = _checked_scoring(scoring, margin, task)
     _check_prevalence(prevalence)
     site, groups, covariates = _beside(site, groups, covariates)
@@ -220,7 +220,8 @@ def compare_strategies(
 # What is given -------------------------------------------------------------------------------------------------------
 
 
-def _checked_target(y, task):
+def checked_target(y, task):
+    """The target as an array and what kind of task it is, or an error."""
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1 and y.dtype.names is None:
         y = y[:, 0]

@@ -141,13 +141,13 @@ def run(job, X, y, groups, task, all_modalities):
         warnings.simplefilter("always")
         warnings.filterwarnings("ignore", "Degrees of freedom|All-NaN|Mean of empty", RuntimeWarning)
         try:
-            model = _fitted(_able(job, X_train, y[job.train], task), X_train, y[job.train], _of(groups, job.train))
-            prediction = _predict(model, X_test, task, classes)
+            model = fit_of_fold(_able(job, X_train, y[job.train], task), X_train, y[job.train], _of(groups, job.train))
+            prediction = predict_of_fold(model, X_test, task, classes)
         except Exception as error:  # whatever an estimator raises is said with its name
             if not job.optional:
                 raise StrategyError(_what_failed(job, error)) from error
             empty = np.full((len(job.test), len(classes)) if task == "classification" else len(job.test), np.nan)
-            return Fit(empty, failed=_said(error))
+            return Fit(empty, failed=in_words(error))
         _warn_if_constant(model, prediction)
         missing = _predict_without(job, model, X_test, task, classes)
         threshold = np.nan
@@ -198,7 +198,8 @@ def _of(values, rows):
     return None if values is None else values[rows]
 
 
-def _fitted(estimator, X, y, groups):
+def fit_of_fold(estimator, X, y, groups):
+    """A clone fitted to training subjects; groups go to estimators that take them."""
     estimator = clone(estimator)
     params = {}
     if groups is not None:
@@ -219,7 +220,8 @@ def _fitted(estimator, X, y, groups):
     return estimator.fit(X, y, **params)
 
 
-def _predict(model, X, task, classes):
+def predict_of_fold(model, X, task, classes):
+    """Probabilities in the order of `classes`, or numbers; an error where they are not finite."""
     given = predict(model, X, task)
     if not np.isfinite(given).all():
         raise ValueError(f"its prediction of {(~np.isfinite(given)).any(axis=-1).sum()} subjects is not a number")
@@ -230,15 +232,16 @@ def _predict(model, X, task, classes):
     return prediction
 
 
-def _said(error):
+def in_words(error):
+    """What an error says, on one line."""
     said = " ".join(str(error).split())
     return said if isinstance(error, ValueError) and said else f"{type(error).__name__}: {said}"
 
 
 def _what_failed(job, error):
     return (
-        f"Strategy {job.name!r} failed on {len(job.train)} training and {len(job.test)} test subjects: {_said(error)} "
-        "Leave it out with `strategies`, or give an estimator that can do with these data."
+        f"Strategy {job.name!r} failed on {len(job.train)} training and {len(job.test)} test subjects: "
+        f"{in_words(error)} Leave it out with `strategies`, or give an estimator that can do with these data."
     )
 
 
@@ -264,10 +267,10 @@ def _predict_without(job, model, X, task, classes):
         # All at once: column by column a wide table is copied again and again.
         lacking = X.mask(np.broadcast_to(X.columns.isin(columns), X.shape))
         try:
-            predictions[modality] = _predict(model, lacking, task, classes)
+            predictions[modality] = predict_of_fold(model, lacking, task, classes)
         except Exception as error:  # a strategy that needs the modality; that is said, and is no failure
             warnings.warn(
-                f"{job.name} cannot predict subjects who lack {modality}: {_said(error)}",
+                f"{job.name} cannot predict subjects who lack {modality}: {in_words(error)}",
                 ModalityNeededWarning,
                 stacklevel=2,
             )
@@ -286,11 +289,11 @@ def _inner_threshold(job, X, y, groups, classes):
     try:
         for train, test in cv.split(X, y, groups):
             estimator = _able(job, X.iloc[train], y[train], "classification")
-            model = _fitted(estimator, X.iloc[train], y[train], _of(groups, train))
-            held_out[test] = _predict(model, X.iloc[test], "classification", classes)[:, 1]
+            model = fit_of_fold(estimator, X.iloc[train], y[train], _of(groups, train))
+            held_out[test] = predict_of_fold(model, X.iloc[test], "classification", classes)[:, 1]
         return float(choose_threshold((y == classes[1]).astype(int), held_out, rule=job.threshold))
     except Exception as error:  # smaller training sets than those of the outer folds; the score stands without it
-        message = f"{job.name} could not be fitted in the inner folds of a threshold: {_said(error)}"
+        message = f"{job.name} could not be fitted in the inner folds of a threshold: {in_words(error)}"
         warnings.warn(message, ThresholdWarning, stacklevel=2)
         return np.nan
 

@@ -12,16 +12,15 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from skfuse._linear import StandardizedLogisticCV
 from skfuse._splits import inner_splits
-from skfuse._targets import refuse_missing_target
+from skfuse._targets import aligned_probabilities, refuse_missing_target
 from skfuse._validation import StrOptions, _fit_context
 from skfuse.late_fusion import _rules
 from skfuse.late_fusion._base import BaseLateFusion
 from skfuse.late_fusion._conditional import ConditionalMean
-from skfuse.late_fusion._linear import StandardizedLogisticCV
 from skfuse.late_fusion._pools import LogLinearPool
 from skfuse.late_fusion._skill import (
-    aligned_probabilities,
     gains,
     mean_ranks,
     reliabilities,

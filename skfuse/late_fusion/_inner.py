@@ -7,22 +7,15 @@ import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.utils.validation import has_fit_parameter
 
+from skfuse._targets import supported_weights
+
 
 def supported_params(name, estimator, sample_weight, groups):
     """Without metadata routing: weights to every estimator (an error where it takes none), groups to who takes them."""
     params = {}
     if sample_weight is not None:
-        last = estimator.steps[-1] if hasattr(estimator, "steps") else None
-        if has_fit_parameter(estimator, "sample_weight"):
-            params["sample_weight"] = sample_weight
-        elif last is not None and has_fit_parameter(last[1], "sample_weight"):
-            params[f"{last[0]}__sample_weight"] = sample_weight
-        else:
-            label = "The final_estimator" if name == "final_estimator" else f"The estimator of modality {name!r}"
-            raise TypeError(
-                f"{label}, {type(estimator).__name__}, takes no sample_weight. Leave the weights out, or choose an "
-                "estimator that takes them."
-            )
+        label = "The final_estimator" if name == "final_estimator" else f"The estimator of modality {name!r}"
+        params = supported_weights(estimator, sample_weight, label)
     if groups is not None and has_fit_parameter(estimator, "groups"):
         params["groups"] = groups
     return params

@@ -6,11 +6,11 @@ from sklearn.callback import with_callbacks
 from sklearn.utils import check_array, get_tags
 from sklearn.utils.validation import column_or_1d
 
+from skfuse._linear import StandardizedRidgeCV
 from skfuse._targets import refuse_missing_target
 from skfuse._validation import StrOptions, _fit_context
 from skfuse.late_fusion._base import BaseLateFusion
 from skfuse.late_fusion._conditional import ConditionalMean
-from skfuse.late_fusion._linear import StandardizedRidgeCV
 from skfuse.late_fusion._pools import LinearPool
 from skfuse.late_fusion._rules import share_weights
 from skfuse.late_fusion._skill import sizes, spread

@@ -6,34 +6,6 @@ from sklearn.metrics import roc_auc_score
 from skfuse.late_fusion import _rules
 
 
-def aligned_probabilities(estimator, X, classes, prior):
-    """Probabilities in the order of `classes`; a class that the estimator never saw keeps its prior.
-
-    Parameters
-    ----------
-    estimator : fitted classifier
-    X : ndarray of shape (n_subjects, n_features)
-    classes : ndarray of shape (n_classes,)
-    prior : ndarray of shape (n_classes,)
-
-    Returns
-    -------
-    probability : ndarray of shape (n_subjects, n_classes)
-    """
-    if not hasattr(estimator, "predict_proba"):
-        raise ValueError(
-            f"{type(estimator).__name__} has neither predict_proba nor a decision_function that could be calibrated. "
-            "Choose options that give probabilities (such as voting='soft'), or another classifier."
-        )
-    given = estimator.predict_proba(X)
-    if len(estimator.classes_) == len(classes):
-        return given
-    seen = np.isin(classes, estimator.classes_)
-    out = np.tile(np.where(seen, 0.0, prior), (len(given), 1))
-    out[:, seen] = given * prior[seen].sum()
-    return out
-
-
 def _log_losses(probabilities, labels):
     chosen = np.take_along_axis(probabilities, labels[:, None, None], axis=2)[:, :, 0]
     return -np.log(np.clip(chosen, _rules.FLOOR, None))

@@ -46,9 +46,7 @@ class JointSpace(ModalityTransformerMixin, TransformerMixin, BaseEstimator):
     def _matrix(self, table):
         """Standardized matrix and who has which modality, by the columns that are in the matrix."""
         Z = self._scale.matrix(table)
-        has = np.column_stack([~np.isnan(Z[:, columns]).all(axis=1) for columns in self._scale.slices_.values()])
-        widths = [columns.stop - columns.start for columns in self._scale.slices_.values()]
-        return Z, has & (np.asarray(widths) > 0)
+        return Z, self._scale.has(Z)
 
     def transform(self, X):
         """Coordinates of subjects in the joint space, from whatever modalities each has.

@@ -7,9 +7,11 @@ from skfuse.plotting._eigengap import EigengapDisplay
 from skfuse.plotting._kernel_matrices import KernelMatricesDisplay
 from skfuse.plotting._kernel_weights import KernelWeightsDisplay
 from skfuse.plotting._leaderboard import LeaderboardDisplay
-from skfuse.plotting._modalities import MissingPatternDisplay, ModalityDisplay
+from skfuse.plotting._missing_pattern import MissingPatternDisplay
+from skfuse.plotting._modalities import ModalityDisplay
 from skfuse.plotting._network_heatmap import NetworkHeatmapDisplay
 from skfuse.plotting._profiles import ClusterProfileDisplay
+from skfuse.plotting._robustness import RobustnessDisplay
 from skfuse.plotting._sensitivity import SensitivityDisplay
 from skfuse.plotting._sites import SiteForestDisplay
 from skfuse.plotting._subject_network import SubjectNetworkDisplay
@@ -30,6 +32,7 @@ __all__ = [
     "ModalityDisplay",
     "NetworkHeatmapDisplay",
     "PrecisionRecallDisplay",
+    "RobustnessDisplay",
     "RocDisplay",
     "SensitivityDisplay",
     "SiteForestDisplay",

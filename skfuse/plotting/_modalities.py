@@ -1,4 +1,4 @@
-"""Which modality carries the fusion, and who has which modality."""
+"""Which modality carries the fusion."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from skfuse.evaluation.held_out import BOUNDS
 from skfuse.plotting._display import Display, say_nothing_to_show
 from skfuse.plotting._forest import Mark, Row, draw_forest, forest_height
 from skfuse.plotting._leaderboard import FLOORS
-from skfuse.plotting._style import COLORS, INK, MUTED, NARROW, higher_is_better, primary, shorten
+from skfuse.plotting._style import COLORS, MUTED, NARROW, higher_is_better, primary, shorten
 
 _KINDS = {
     "alone": ("alone", COLORS[2], "^"),
@@ -109,78 +109,3 @@ class ModalityDisplay(Display):
 
 def _entry(modality, kind, value, lower, upper):
     return {"modality": modality, "kind": kind, "value": float(value), "lower": float(lower), "upper": float(upper)}
-
-
-class MissingPatternDisplay(Display):
-    """Which modalities subjects have together: a column per pattern, with the number of subjects.
-
-    Parameters
-    ----------
-    modalities : list of str
-        Names, from top to bottom.
-    patterns : list of (set of str, int)
-        Modalities that are there together, and how many subjects have just these.
-    n_left_out : int
-        Subjects of rarer patterns that are not drawn.
-
-    Examples
-    --------
-    >>> from skfuse.plotting import MissingPatternDisplay
-    >>> patterns = [({"mri", "pet"}, 80), ({"mri"}, 20)]
-    >>> display = MissingPatternDisplay(["mri", "pet"], patterns).plot()
-    >>> [text.get_text() for text in display.ax_.texts]
-    ['80', '20']
-    """
-
-    _most = 12
-
-    def __init__(self, modalities, patterns, *, n_left_out=0):
-        self.modalities = modalities
-        self.patterns = patterns
-        self.n_left_out = n_left_out
-
-    @classmethod
-    def from_comparison(cls, comparison):
-        """Collect the patterns, the most frequent first.
-
-        Parameters
-        ----------
-        comparison : Comparison
-            From ``compare_strategies``.
-
-        Returns
-        -------
-        display : MissingPatternDisplay
-            Not drawn yet.
-        """
-        names = list(comparison.cohort["modalities"])
-        table = comparison.tables["patterns"]
-        found = [(set(str(row.pattern).split(" + ")) & set(names), int(row.n_subjects)) for row in table.itertuples()]
-        left = sum(count for _, count in found[cls._most :])
-        return cls(names, found[: cls._most], n_left_out=left)
-
-    def _height(self, width):
-        return 0.34 * len(self.modalities) + 1.9
-
-    def _draw(self, ax):
-        if not self.patterns:
-            say_nothing_to_show(ax, "There are no patterns to show.")
-            return
-        rows, columns = len(self.modalities), len(self.patterns)
-        most = max(count for _, count in self.patterns)
-        for x, (there, count) in enumerate(self.patterns):
-            height = 2.2 * count / most
-            ax.bar(x, -height, bottom=-0.8, width=0.62, color=COLORS[0] if len(there) == rows else MUTED, zorder=2)
-            ax.text(x, -0.95 - height, f"{count}", ha="center", va="bottom", fontsize="small")
-            for y, name in enumerate(self.modalities):
-                color = INK if name in there else MUTED
-                ax.scatter(x, y, s=62, marker="s" if name in there else "x", color=color, linewidths=1.2, zorder=3)
-        ax.set_xlim(-0.6, max(columns, 6) - 0.4)
-        ax.set_ylim(rows - 0.4, -3.7)
-        ax.set_yticks(range(rows), [shorten(name, 18) for name in self.modalities])
-        ax.set_xticks([])
-        ax.tick_params(length=0)
-        for spine in ax.spines.values():
-            spine.set_visible(False)
-        left = f"\n{self.n_left_out} subjects of rarer patterns not shown" if self.n_left_out else ""
-        ax.set_xlabel(f"■ present · × missing · bars: subjects{left}", loc="right")

@@ -70,6 +70,8 @@ class Entry:
     produces: Mapping | None = None  # modalities of a transformer's output, where they are not those of its input
     variants: tuple = ({},)  # parameters that edge tables are tried with
     without: Mapping = field(default_factory=dict)  # promise → why this class cannot keep it
+    weighs: bool = True  # a predictor that has a weight for each modality
+    completes: bool = False  # a transformer whose output has no NaN: it imputes, or gives who has nothing a place
     warns: tuple = ()  # categories of others that this class documents, such as ConvergenceWarning
 
     @property
@@ -97,7 +99,7 @@ class Case:
 
     @property
     def transforms(self):
-        return hasattr(self.cls, "transform")
+        return hasattr(self.cls, "transform") and not self.predicts
 
     def sample(self, n=90, **options):
         return self.entry.kind.sample(n, **options)

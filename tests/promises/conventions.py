@@ -42,7 +42,7 @@ def fitted_attributes(case):
     if case.has("modalities"):
         expected = list(dict.fromkeys(name.split("__")[0] for name in X.columns if "__" in name))
         assert list(model.modalities_) == expected
-    if case.has("modalities") and case.predicts:
+    if case.has("modalities") and case.predicts and case.entry.weighs:
         assert set(model.modality_weights_) <= set(model.modalities_)
         np.testing.assert_allclose(sum(model.modality_weights_.values()), 1.0)
         shares = np.asarray(model.subject_weights(X))

@@ -7,14 +7,14 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
-from skfuse._splits import inner_splits
-from skfuse._validation import _fit_context
-from skfuse.late_fusion._ridge_path import (
+from skfuse._ridge_path import (
     PrincipalAxes,
     held_out_log_loss,
     held_out_squared_error,
     linear_scores,
 )
+from skfuse._splits import inner_splits
+from skfuse._validation import _fit_context
 
 #: Prior variances of a subject's score, from "hardly any signal" to "as good as unpenalized".
 _VARIANCES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 
-from skfuse.late_fusion._ridge_path import (
+from skfuse._ridge_path import (
     PrincipalAxes,
     column_chunks,
     held_out_log_loss,
