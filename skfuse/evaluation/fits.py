@@ -15,6 +15,7 @@ from sklearn.model_selection import (
     StratifiedGroupKFold,
     StratifiedKFold,
 )
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from skfuse.evaluation.scores import ConstantPredictionWarning, predict
@@ -210,6 +211,8 @@ def fit_of_fold(estimator, X, y, groups):
                 estimator.set_params(cv=kind(estimator.cv or 5))
         elif has_fit_parameter(estimator, "groups"):
             params["groups"] = groups
+        elif isinstance(estimator, Pipeline) and has_fit_parameter(estimator[-1], "groups"):
+            params[f"{estimator.steps[-1][0]}__groups"] = groups
         elif any(name == "cv" or name.endswith("__cv") for name in estimator.get_params()):
             warnings.warn(
                 f"The inner splits of {type(estimator).__name__} do not know the groups: what it tunes may be tuned on "

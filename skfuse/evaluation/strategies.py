@@ -122,6 +122,38 @@ REGISTRY = {
             "skfuse.evaluation.boosting:boosted_regressor",
         ),
         Strategy(
+            "impute + concatenate",
+            "early",
+            "Missing modalities filled from the others; all columns in one ridge-penalized linear model.",
+            "skfuse.evaluation.joint:imputed_classifier",
+            "skfuse.evaluation.joint:imputed_regressor",
+            default=False,
+        ),
+        Strategy(
+            "pattern submodels",
+            "early",
+            "A ridge-penalized linear model per missing pattern, learned from all who have at least its modalities.",
+            "skfuse.imputation:PatternSubmodelClassifier",
+            "skfuse.imputation:PatternSubmodelRegressor",
+            default=False,
+        ),
+        Strategy(
+            "joint factors",
+            "intermediate",
+            "Factors that modalities share or have alone (group factor analysis); a linear model of them.",
+            "skfuse.evaluation.joint:factor_classifier",
+            "skfuse.evaluation.joint:factor_regressor",
+            default=False,
+        ),
+        Strategy(
+            "DIABLO",
+            "intermediate",
+            "Sparse components of the modalities that vary with each other and with the outcome; a weighted vote.",
+            "skfuse.evaluation.joint:multiblock_classifier",
+            "skfuse.evaluation.joint:multiblock_regressor",
+            default=False,
+        ),
+        Strategy(
             "SNF",
             "intermediate",
             "Similarity network fusion; a ridge-penalized linear model of its coordinates.",
@@ -175,7 +207,8 @@ def make_strategies(X, *, task="classification", names="default"):
         What is predicted.
     names : "default" or sequence of str
         Names in the registry; ``"single"`` stands for each modality, ``"single:mri"`` for one. ``"default"`` is all
-        that are marked so, which leaves out ``"SNF"``, ``"average kernel"`` and ``"MKL"``.
+        that are marked so, which leaves out ``"impute + concatenate"``, ``"pattern submodels"``, ``"joint factors"``,
+        ``"DIABLO"``, ``"SNF"``, ``"average kernel"`` and ``"MKL"``.
 
     Returns
     -------

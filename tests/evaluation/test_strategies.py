@@ -1,13 +1,21 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from sklearn.base import is_classifier, is_regressor
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skfuse.datasets import make_cohort
 from skfuse.evaluation import REGISTRY, compare_strategies, make_strategies
+from skfuse.evaluation.fits import fit_of_fold
 from skfuse.evaluation.strategies import FAMILIES
 from skfuse.modalities import NoModalityWarning
+
+IMPUTING = ["impute + concatenate", "pattern submodels", "joint factors", "DIABLO"]
+COSTLY = [*IMPUTING, "SNF", "average kernel", "MKL"]
 
 
 @pytest.fixture(scope="module")
@@ -18,13 +26,14 @@ def X():
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_every_strategy_is_an_estimator_of_its_task(X, task):
     kind = is_classifier if task == "classification" else is_regressor
-    made = make_strategies(X, task=task) | make_strategies(X, task=task, names=["SNF", "average kernel", "MKL"])
+    made = make_strategies(X, task=task) | make_strategies(X, task=task, names=COSTLY)
     assert [name for name in made if name.startswith("single:")] == ["single:mri", "single:pet", "single:clinical"]
     assert all(kind(estimator) for estimator in made.values())
 
 
 def test_the_default_leaves_out_what_costs_more(X):
-    assert not {"SNF", "average kernel", "MKL"} & set(make_strategies(X))
+    assert not set(COSTLY) & set(make_strategies(X))
+    assert {name for name, strategy in REGISTRY.items() if not strategy.default} == set(COSTLY)
 
 
 def test_networks_are_a_strategy_like_any_other():
@@ -49,6 +58,27 @@ def test_kernels_are_strategies_that_differ_in_their_weights_alone():
     ]
     assert set(weights[0]) == set(weights[1])
     assert len(set(weights[0].values())) == 1 < len(set(weights[1].values()))
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_ways_with_missing_modalities_are_strategies(task):
+    cohort = make_cohort(150, task=task, effect=6.0, missing=0.3, random_state=0)
+    result = compare_strategies(cohort.X, cohort.y, strategies=IMPUTING, n_splits=3, n_repeats=1, random_state=0)
+    score, least = ("AUC", 0.65) if task == "binary" else ("R2", 0.1)
+    means = result.scores[result.scores["score"] == score].groupby("strategy")["value"].mean()
+    assert means[IMPUTING].min() > least
+
+
+class Recorder(LogisticRegression):
+    def fit(self, X, y, groups=None):
+        self.groups_ = groups
+        return super().fit(X, y)
+
+
+def test_the_last_step_of_a_pipeline_gets_the_groups():
+    X, groups = np.random.default_rng(0).normal(size=(30, 2)), np.repeat(np.arange(10), 3)
+    model = fit_of_fold(make_pipeline(StandardScaler(), Recorder()), X, np.arange(30) % 2, groups)
+    np.testing.assert_array_equal(model[-1].groups_, groups)
 
 
 def test_families_are_known():
