@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from skfuse.imputation._gaussian import GaussianEngine
+from skfuse.imputation._wide import WideGaussianEngine
 
 _SUBJECTS_PER_FEATURE = 3  # of which there are enough for correlations that are not shrunk
 
@@ -24,7 +24,7 @@ def drawn_engines(Z, has, slices, settings, generator):
 
     Returns
     -------
-    engines : list of GaussianEngine
+    engines : list of WideGaussianEngine
     """
     shrinkage = settings["shrinkage"]
     if settings["for_inference"] and shrinkage == "auto" and len(Z) >= _SUBJECTS_PER_FEATURE * Z.shape[1]:
@@ -32,7 +32,7 @@ def drawn_engines(Z, has, slices, settings, generator):
     # what is left to change of a parameter enters every draw, so it must be small beside a standard error
     engine = {"shrinkage": shrinkage, "max_iter": 20 * settings["max_iter"], "tol": settings["tol"] / 100}
     samples = (generator.randint(len(Z), size=len(Z)) for _ in range(settings["n_imputations"]))
-    return [GaussianEngine(**engine).fit(Z[rows], has[rows], slices) for rows in samples]
+    return [WideGaussianEngine(**engine).fit(Z[rows], has[rows], slices) for rows in samples]
 
 
 def noise_of_rows(Z, seed, number):

@@ -3,10 +3,10 @@
 import numpy as np
 
 from skfuse.imputation._forest import BoostedForest
-from skfuse.imputation._gaussian import GaussianEngine
 from skfuse.imputation._nearest import Nearest
 from skfuse.imputation._ridge import CrossRidge
 from skfuse.imputation._softimpute import SoftImpute
+from skfuse.imputation._wide import WideGaussianEngine
 
 #: What "auto" tries; trees take a hundred times as long and are left to be asked for.
 CANDIDATES = ("mean", "gaussian", "softimpute", "knn", "ridge")
@@ -29,7 +29,7 @@ class Mean:
 def make_engine(strategy, settings):
     """An unfitted engine; `settings` are the parameters of the estimator."""
     if strategy == "gaussian":
-        return GaussianEngine(shrinkage=settings["shrinkage"], max_iter=settings["max_iter"], tol=settings["tol"])
+        return WideGaussianEngine(shrinkage=settings["shrinkage"], max_iter=settings["max_iter"], tol=settings["tol"])
     if strategy == "mean":
         return Mean()
     if strategy == "knn":

@@ -22,9 +22,9 @@ class GaussianEngine:
               \operatorname{Cov}[x_m \mid x_o] = \Lambda_{mm}^{-1},
 
     one factorization per pattern of modalities [1]_. The M-step averages second moments, conditional covariances
-    included, and draws correlations toward 0 by the share `shrinkage`. Scattered cells *s* of a subject are filled
-    beforehand by the same formula within what the modalities give (:math:`P = \Sigma_{oo}^{-1}`, then
-    :math:`- P_{ss}^{-1} P_{s \cdot}`), which is exact.
+    included, and draws the covariance toward a multiple of the identity by the share `shrinkage`. Scattered cells *s*
+    of a subject are filled beforehand by the same formula within what the modalities give (:math:`P = \Sigma_{oo}^{-1}`,
+    then :math:`- P_{ss}^{-1} P_{s \cdot}`), which is exact.
 
     Parameters
     ----------
@@ -33,6 +33,9 @@ class GaussianEngine:
         n subjects who on average have one: the prior is worth as many subjects as there are features.
     max_iter : int
         Most rounds of EM.
+    outside : ndarray of shape (n_modalities,) or None
+        Where the columns are coordinates of features: how many directions of each modality are in none of them.
+        Training subjects do not vary there, but those who lack the modality might.
     tol : float
         Stop when correlations and means change by no more, in the root mean square.
 
@@ -40,6 +43,8 @@ class GaussianEngine:
     ----------
     mean_ : ndarray of shape (p,)
     covariance_ : ndarray of shape (p, p)
+    outside_variance_ : ndarray of shape (n_modalities,)
+        In each direction that is in no column.
     shrinkage_ : float
         In use.
     n_iter_ : int
@@ -50,8 +55,9 @@ class GaussianEngine:
        https://doi.org/10.1002/9781119482260
     """
 
-    def __init__(self, *, shrinkage="auto", max_iter=50, tol=1e-2):
+    def __init__(self, *, shrinkage="auto", max_iter=50, tol=1e-2, outside=None):
         self.shrinkage = shrinkage
+        self.outside = outside
         self.max_iter = max_iter
         self.tol = tol
 
@@ -72,12 +78,15 @@ class GaussianEngine:
         self.slices = list(slices.values())
         p = Z.shape[1]
         n = np.count_nonzero(~np.isnan(Z)) / max(p, 1)
-        self.shrinkage_ = p / (n + p) if self.shrinkage == "auto" else self.shrinkage
+        self._outside = np.zeros(has.shape[1]) if self.outside is None else np.asarray(self.outside, dtype=np.float64)
+        self._width, self._lacking = p + self._outside.sum(), 1.0 - has.mean(axis=0)
+        self.shrinkage_ = self._width / (n + self._width) if self.shrinkage == "auto" else self.shrinkage
         groups = [_Group(Z, rows, present, self.slices) for present, rows in groups_of_rows(has)]
         if start is None:
             self.mean_, self.covariance_ = np.zeros(p), self._first_covariance(Z)
         else:
             self.mean_, self.covariance_ = start.mean_, start.covariance_
+            self.outside_variance_ = start.outside_variance_
         self.n_iter_, change = 0, np.inf
         while change > self.tol and self.n_iter_ < self.max_iter:
             mean, covariance = self._round(groups, len(Z))
@@ -174,13 +183,14 @@ class GaussianEngine:
         values = np.where(there, Z, 0.0)
         S = values.T @ values
         S /= np.maximum(counts, 1.0)
-        keep = 1.0 - max(self.shrinkage_, 0.5)
+        target, keep = np.trace(S) / self._width, 1.0 - max(self.shrinkage_, 0.5)
+        self.outside_variance_ = np.full(len(self._outside), (1.0 - keep) * target)
         S *= keep
-        S.ravel()[:: len(S) + 1] /= keep
-        _, failed = lapack.dpotrf(S - _LEAST * np.eye(len(S)))
+        S.ravel()[:: len(S) + 1] += (1.0 - keep) * target
+        _, failed = lapack.dpotrf(S - _LEAST * target * np.eye(len(S)))
         if failed:
             values, vectors = np.linalg.eigh(S)
-            S = (vectors * np.maximum(values, _LEAST)) @ vectors.T
+            S = (vectors * np.maximum(values, _LEAST * target)) @ vectors.T
         return S
 
     def _round(self, groups, n):
@@ -204,9 +214,11 @@ class GaussianEngine:
         mean = total / n
         covariance = squares / n
         covariance -= np.outer(mean, mean)
-        variances = np.diag(covariance).copy()
+        outside = self._lacking * self.outside_variance_
+        target = (np.trace(covariance) + self._outside @ outside) / self._width
+        self.outside_variance_ = (1.0 - self.shrinkage_) * outside + self.shrinkage_ * target
         covariance *= 1.0 - self.shrinkage_
-        covariance.ravel()[:: p + 1] = np.maximum(variances, np.finfo(float).eps)
+        covariance.ravel()[:: p + 1] += max(self.shrinkage_ * target, np.finfo(float).eps)
         return mean, covariance
 
     def _filled(self, Z, group, chunk, regression):

@@ -45,8 +45,8 @@ class ModalityImputer(ModalityTransformerMixin, TransformerMixin, BaseEstimator)
         Whether each modality that training subjects lack gets a column ``<modality>__missing`` of 0 and 1. A missing
         pattern may predict the outcome for reasons that do not hold elsewhere.
     shrinkage : float or "auto", default="auto"
-        Share by which ``"gaussian"`` draws correlations toward 0; ``"auto"`` is p / (n + p), with p features in all and
-        n subjects who on average have one.
+        Share by which ``"gaussian"`` draws the covariance toward a multiple of the identity; ``"auto"`` is p / (n + p),
+        with p features in all and n subjects who on average have one.
     n_neighbors : int, default=10
         Of ``"knn"``.
     cv : int or None, default=5

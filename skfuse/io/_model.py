@@ -57,6 +57,7 @@ TRUSTED_TYPES = (
     "skfuse.imputation._nearest.Nearest",
     "skfuse.imputation._ridge.CrossRidge",
     "skfuse.imputation._softimpute.SoftImpute",
+    "skfuse.imputation._wide.WideGaussianEngine",
     "skfuse.kernels._cox.BaselineSurvival",
     "skfuse.kernels._kernel._Encoder",
     "skfuse.kernels._missing.SpreadCorrection",

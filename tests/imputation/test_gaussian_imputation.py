@@ -8,6 +8,7 @@ from scipy.stats import multivariate_normal
 from sklearn.exceptions import ConvergenceWarning
 
 from skfuse.imputation._gaussian import GaussianEngine
+from skfuse.imputation._wide import WideGaussianEngine
 
 SLICES = {"mri": slice(0, 3), "pet": slice(3, 5), "eeg": slice(5, 8)}
 
@@ -149,3 +150,44 @@ def test_more_features_than_subjects_and_copies_of_features():
     assert np.corrcoef(filled[:5, 30], Z[:5, 5])[0, 1] > 0.5
     nobody = engine.fill(np.full((1, 60), np.nan), np.zeros((1, 2), dtype=bool))
     np.testing.assert_allclose(nobody[0], engine.mean_)
+
+
+def test_many_features_are_filled_as_if_all_were_in_the_covariance():
+    """EM in the coordinates of the subjects is EM of all features."""
+    rng = np.random.default_rng(5)
+    n, widths = 30, (70, 50, 6)
+    z = rng.normal(size=(n, 3))
+    Z = np.hstack([z @ rng.normal(size=(3, width)) + rng.normal(size=(n, width)) for width in widths])
+    has = rng.random((n, 3)) >= 0.3
+    has[~has.any(axis=1), 0] = True
+    Z = np.where(np.repeat(has, widths, axis=1), Z, np.nan)
+    slices = {"a": slice(0, 70), "b": slice(70, 120), "c": slice(120, 126)}
+    settings_ = {"shrinkage": 0.6, "tol": 1e-9, "max_iter": 500}
+    wide = WideGaussianEngine(**settings_).fit(Z, has, slices)
+    full = GaussianEngine(**settings_).fit(Z, has, slices)
+    assert wide.axes is not None
+    assert wide.engine.covariance_.shape[0] < 70
+    np.testing.assert_allclose(wide.fill(Z, has), full.fill(Z, has), atol=1e-5)
+    hidden, expected = wide.hidden(Z, has), full.hidden(Z, has)
+    np.testing.assert_allclose(hidden[~np.isnan(expected)], expected[~np.isnan(expected)], atol=1e-5)
+    many, many_has = np.tile(Z[~has[:, 2]][:1], (20_000, 1)), np.tile(has[~has[:, 2]][:1], (20_000, 1))
+    drawn = wide.draw(many, many_has, rng.standard_normal(many.shape))[:, 120:]
+    _, covariance = conditional(many[0], full.mean_, full.covariance_)
+    np.testing.assert_allclose(np.cov(drawn, rowvar=False), covariance[-6:, -6:], atol=0.06)
+
+
+def test_coordinates_beyond_the_most_are_the_leading_ones(monkeypatch):
+    monkeypatch.setattr("skfuse.imputation._wide._MOST", 30)
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(200, 2))
+    complete = np.hstack([z @ rng.normal(size=(2, 40)) + rng.normal(size=(200, 40)) for _ in range(3)])
+    complete /= complete.std(axis=0)
+    has = rng.random((200, 3)) >= 0.3
+    has[~has.any(axis=1), 0] = True
+    Z = np.where(np.repeat(has, 40, axis=1), complete, np.nan)
+    slices = {name: slice(40 * i, 40 * i + 40) for i, name in enumerate("abc")}
+    wide, full = WideGaussianEngine().fit(Z, has, slices), GaussianEngine().fit(Z, has, slices)
+    gone = np.isnan(Z)
+    errors = [np.sqrt(np.mean((engine.fill(Z, has) - complete)[gone] ** 2)) for engine in (wide, full)]
+    assert wide.engine.covariance_.shape[0] == 30
+    assert errors[0] < 1.02 * errors[1]
