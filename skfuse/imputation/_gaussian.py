@@ -23,8 +23,8 @@ class GaussianEngine:
 
     one factorization per pattern of modalities [1]_. The M-step averages second moments, conditional covariances
     included, and draws the covariance toward a multiple of the identity by the share `shrinkage`. Scattered cells *s*
-    of a subject are filled beforehand by the same formula within what the modalities give (:math:`P = \Sigma_{oo}^{-1}`,
-    then :math:`- P_{ss}^{-1} P_{s \cdot}`), which is exact.
+    of a subject are filled beforehand by the same formula within what the modalities give: with the precision
+    :math:`P = \Sigma_{oo}^{-1}` of the present columns, by :math:`- P_{ss}^{-1} P_{s \cdot}`, which is exact.
 
     Parameters
     ----------
