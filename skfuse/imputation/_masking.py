@@ -62,7 +62,7 @@ def masked_errors(make_engines, Z, has, slices, n_folds):
     quality : dict of str to dict of str to ImputationQuality
         By engine and modality.
     fitted : dict of str to engine
-        The last that was fitted, to all but the last fold.
+        The last that was fitted, to all but the last fold, about the means of these subjects.
     """
     n_folds = min(n_folds, len(Z))
     fold = folds_by_content(Z, n_folds)
@@ -74,19 +74,20 @@ def masked_errors(make_engines, Z, has, slices, n_folds):
         if n_folds < 2 or (seen >= reachable).all():
             break
         held, rest = fold == number, fold != number
-        fitted = {name: make().fit(Z[rest], has[rest], slices) for name, make in make_engines.items()}
+        apart = Z - _means(Z[rest])  # about the means that are known without the fold
+        fitted = {name: make().fit(apart[rest], has[rest], slices) for name, make in make_engines.items()}
         held = np.flatnonzero(held & several.any(axis=1))
-        found = {name: hidden_blocks(engine, Z[held], has[held], slices) for name, engine in fitted.items()}
+        found = {name: hidden_blocks(engine, apart[held], has[held], slices) for name, engine in fitted.items()}
         for m, columns in enumerate(slices.values()):
             rows = several[held, m]
             if not rows.any():
                 continue
-            truth, mean = Z[held][rows, columns], _means(Z[rest][:, columns])
+            truth = apart[held][rows, columns]
             known = ~np.isnan(truth)
             seen[m] += len(truth)
             cells[m] += np.count_nonzero(known)
             for name, filled in found.items():
-                errors = (truth - filled[rows, columns])[known], (truth - mean)[known]
+                errors = (truth - filled[rows, columns])[known], truth[known]
                 sums[name][m] += [np.sum(error**2) for error in errors]
     return {name: _qualities(slices, found, seen, cells) for name, found in sums.items()}, fitted
 

@@ -63,11 +63,11 @@ class AJIVE(Invertible, JointSpace):
         Ranks of each modality.
     n_components_ : int
         Number of joint columns: `joint_rank_`, or 1 where no part of any modality has a component (see Notes).
-    loadings_ : dict of str to ndarray of shape (n_components_, n_features_of_modality)
+    loadings_ : dict of str to ndarray of shape (n_components, n_features_of_modality)
         Joint loadings, in standard deviations of the feature per standard deviation of the component.
     individual_loadings_ : dict of str to ndarray of shape (individual_rank, n_features_of_modality)
         Individual loadings, in the same unit.
-    explained_variance_ : dict of str to ndarray of shape (n_components_,)
+    explained_variance_ : dict of str to ndarray of shape (n_components,)
         Share of the variance of each modality that each joint component explains alone.
     explained_variance_total_ : dict of str to float
         Share that all joint components explain.

@@ -52,20 +52,20 @@ class GroupFactorAnalysis(Invertible, JointSpace):
     ----------
     n_components_ : int
         Factors that are left, in descending order of the variance they explain.
-    factor_activity_ : ndarray of shape (n_components_, n_modalities), dtype bool
+    factor_activity_ : ndarray of shape (n_components, n_modalities), dtype bool
         In which modalities, in the order of `modalities_`, a factor is active: shared by several, or private to one.
-    loadings_ : dict of str to ndarray of shape (n_components_, n_features_of_modality)
+    loadings_ : dict of str to ndarray of shape (n_components, n_features_of_modality)
         Posterior mean of the loadings, in standard deviations of the features; 0 for constant features.
     offsets_ : dict of str to ndarray of shape (n_features_of_modality,)
         Of each feature where all factors are 0, in standard deviations from the training mean: not 0 where those who
         have the modality differ from those who lack it.
     noise_variance_ : dict of str to ndarray of shape (n_features_of_modality,)
         What factors leave of the variance of each feature, as a share of it; 0 for constant features.
-    explained_variance_ : dict of str to ndarray of shape (n_components_,)
+    explained_variance_ : dict of str to ndarray of shape (n_components,)
         Share of the variance of each modality that each factor explains alone.
     explained_variance_total_ : dict of str to float
         The same with all factors.
-    elbo_ : ndarray of shape (n_iter_,)
+    elbo_ : ndarray of shape (n_iter,)
         Lower bound on the log-likelihood of the standardized table after each round, in nats.
     n_iter_ : int
         Rounds.
@@ -208,7 +208,7 @@ class GroupFactorAnalysis(Invertible, JointSpace):
 
         Returns
         -------
-        sd : ndarray of shape (n_subjects, n_components_)
+        sd : ndarray of shape (n_subjects, n_components)
             Standard deviation of the factors given what the subject has, between 0 and 1: 1 where nothing is known.
         """
         check_is_fitted(self)

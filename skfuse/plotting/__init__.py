@@ -4,6 +4,8 @@ from skfuse.plotting._alluvial import AlluvialDisplay
 from skfuse.plotting._curves import CalibrationDisplay, DecisionCurveDisplay, PrecisionRecallDisplay, RocDisplay
 from skfuse.plotting._differences import DifferenceDisplay
 from skfuse.plotting._eigengap import EigengapDisplay
+from skfuse.plotting._imputation_quality import ImputationQualityDisplay
+from skfuse.plotting._joint_space import JointSpaceDisplay
 from skfuse.plotting._kernel_matrices import KernelMatricesDisplay
 from skfuse.plotting._kernel_weights import KernelWeightsDisplay
 from skfuse.plotting._leaderboard import LeaderboardDisplay
@@ -15,6 +17,7 @@ from skfuse.plotting._robustness import RobustnessDisplay
 from skfuse.plotting._sensitivity import SensitivityDisplay
 from skfuse.plotting._sites import SiteForestDisplay
 from skfuse.plotting._subject_network import SubjectNetworkDisplay
+from skfuse.plotting._variance_explained import VarianceExplainedDisplay
 from skfuse.plotting._waterfall import DecisionWaterfallDisplay
 
 __all__ = [
@@ -25,6 +28,8 @@ __all__ = [
     "DecisionWaterfallDisplay",
     "DifferenceDisplay",
     "EigengapDisplay",
+    "ImputationQualityDisplay",
+    "JointSpaceDisplay",
     "KernelMatricesDisplay",
     "KernelWeightsDisplay",
     "LeaderboardDisplay",
@@ -37,4 +42,5 @@ __all__ = [
     "SensitivityDisplay",
     "SiteForestDisplay",
     "SubjectNetworkDisplay",
+    "VarianceExplainedDisplay",
 ]

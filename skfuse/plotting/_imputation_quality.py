@@ -10,13 +10,13 @@ from skfuse.plotting._display import Display, say_nothing_to_show
 from skfuse.plotting._style import BAND, FAINT, INK, MUTED, NARROW, PAPER, number, shorten
 
 #: Column, label, value of the mean, and the worst that is drawn; an arrow says that it is worse.
-_PANELS = (("r2", "R² (1 is perfect)", 0.0, -1.0), ("rmse", "RMSE, in SD of the features (0 is perfect)", 1.0, 1.5))
+_PANELS = (("r2", "R² (1 is perfect)", 0.0, -1.0), ("rmse", "RMSE in SD (0 is perfect)", 1.0, 1.5))
 #: Inches of a strategy within a modality, of the room around them, and of what stands below a panel.
 _LINE, _ROOM, _BELOW = 0.19, 0.26, 0.62
 
 
 class ImputationQualityDisplay(Display):
-    """R² and RMSE of filled modalities, measured on blocks that were there and hidden, with the line of the mean.
+    r"""R² and RMSE of filled modalities, measured on blocks that were there and hidden, with the line of the mean.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class ImputationQualityDisplay(Display):
     >>> imputers = {name: ModalityImputer(strategy=name).fit(X) for name in ("gaussian", "mean")}
     >>> display = ImputationQualityDisplay.from_estimator(imputers).plot()
     >>> [label.get_text() for label in display.axes_[0].get_yticklabels()]
-    ['mri\\nn = 140', 'pet\\nn = 144', 'clinical\\nn = 144']
+    ['mri\nn = 132', 'pet\nn = 136', 'clinical\nn = 129']
     """
 
     def __init__(self, rows):
@@ -126,13 +126,22 @@ class ImputationQualityDisplay(Display):
 
     def _height(self, width):
         narrow = width < NARROW * 1.35
-        legend = 0.22 * -(-len(self._strategies) // (2 if narrow else 4)) if len(self._strategies) > 1 else 0.0
+        legend = 0.22 * -(-len(self._strategies) // self._legend_columns(width)) if len(self._strategies) > 1 else 0.0
         panels = (2 if narrow else 1) * (self._panel_height() + _BELOW)
         return panels + 0.35 + legend + 0.17 * len(self._remark(width))
 
     def _remark(self, width):
-        text = "Shaded: no better than the mean of the training subjects. n: subjects whose block was hidden and filled."
-        return wrap(text, max(24, int(width * 13.5 - 14)))
+        text = "Shaded: no better than the mean of the training subjects. n: subjects whose block was hidden."
+        return wrap(text, max(20, int(self._room(width) * 14 - 4)))
+
+    def _room(self, width):
+        """Inches from where the labels of modalities end."""
+        lines = [line for name in self._modalities for line in self._label(name).split("\n")]
+        return width - 0.085 * max(map(len, lines), default=0)
+
+    def _legend_columns(self, width):
+        longest = max((len(shorten(name, 20)) for name in self._strategies), default=0)
+        return max(1, min(4, int(self._room(width) / (0.5 + 0.08 * longest))))
 
     def _draw(self, ax):
         if not self.rows:
@@ -142,7 +151,7 @@ class ImputationQualityDisplay(Display):
         narrow = width < NARROW * 1.35
         ax.set_axis_off()
         share = self._panel_height() / (2 * self._panel_height() + _BELOW)
-        places = [[0, 1 - share, 0.84, share], [0, 0, 0.84, share]] if narrow else [[0, 0, 0.4, 1], [0.51, 0, 0.4, 1]]
+        places = [[0, 1 - share, 0.82, share], [0, 0, 0.82, share]] if narrow else [[0, 0, 0.4, 1], [0.51, 0, 0.4, 1]]
         self.axes_ = [ax.inset_axes(place) for place in places]
         for panel, (key, label, mean, worst) in zip(self.axes_, _PANELS, strict=True):
             self._draw_panel(panel, key, mean, worst)
@@ -157,7 +166,7 @@ class ImputationQualityDisplay(Display):
             handles, labels = self.axes_[0].get_legend_handles_labels()
             raised = 1 + 0.2 / (self._panel_height() * (2 if narrow else 1))  # above the word at the line
             ax.legend(
-                handles, labels, loc="lower center", bbox_to_anchor=(0.45, raised), ncols=2 if narrow else 4,
+                handles, labels, loc="lower center", bbox_to_anchor=(0.45, raised), ncols=self._legend_columns(width),
                 handletextpad=0.3, columnspacing=1.4,
             )  # fmt: skip
 
@@ -205,8 +214,8 @@ class ImputationQualityDisplay(Display):
                 mfc=PAPER if beyond else color, zorder=3)  # fmt: skip
 
     def _best(self, modality):
-        """The row of the largest R² of a modality; None where nothing was measured."""
-        own = [row for row in self.rows if row["modality"] == modality and np.isfinite(row["r2"])]
+        """The row of the largest R² of a modality; None where none is better than the mean."""
+        own = [row for row in self.rows if row["modality"] == modality and row["r2"] > 0]
         return max(own, key=lambda row: row["r2"], default=None)
 
     def _label(self, modality):

@@ -83,6 +83,12 @@ def test_quality_is_that_of_hidden_blocks_of_new_subjects(monkeypatch):
         assert imputer.quality_[name].n_subjects >= 200
 
 
+def test_the_mean_explains_nothing():
+    X, _, _, _ = cohort(n=120)
+    imputer = ModalityImputer(strategy="mean").fit(X)
+    assert max(quality.r2 for quality in imputer.quality_.values()) < 1e-12
+
+
 def test_an_imputation_that_explains_nothing_says_so():
     X, _, _, _ = cohort(n=200, informative=False)
     with pytest.warns(UninformativeImputationWarning, match=r"'\w+' \(R² -0\.\d\d\).* explains nothing"):
