@@ -21,9 +21,19 @@ def write_result_pages(folder):
         if path.stem == "missing_blocks":
             rows = list(csv.DictReader(path.with_suffix(".csv").open()))
             text = "\n\n".join([_overall(rows), _by_setting(rows), text])
+        if path.stem == "missing_downstream":
+            text = "\n\n".join([text, _every_cell(list(csv.DictReader(path.with_suffix(".csv").open())))])
         page = folder / f"{path.stem}.md"
         if not page.exists() or page.read_text() != text:
             page.write_text(text)
+
+
+def _every_cell(rows):
+    """AUC of everything in every cell of the downstream study."""
+    shown = [name for name in rows[0] if not name.endswith(" se") and name not in ("setting", "missing", "mechanism")]
+    shown = [name for name in shown if "masked at random" not in name]
+    header = ["setting", "missing", "mechanism", *shown]
+    return _table(header, [[row[name] or "–" for name in header] for row in rows])
 
 
 def _table(header, rows):

@@ -3,15 +3,19 @@
 import argparse
 
 from benchmarks.studies import (
+    ajive_ranks,
     bemkl_coverage,
     cluster_null,
     interval_coverage,
     missing_blocks,
+    missing_downstream,
     mkl_missing,
     mkl_noise,
     mkl_permutation,
+    multiple_imputation,
     permuted_labels,
     planted_leaks,
+    sparse_pls_recovery,
 )
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -28,6 +32,10 @@ studies = (
     mkl_noise,
     mkl_missing,
     mkl_permutation,
+    multiple_imputation,
+    missing_downstream,
+    ajive_ranks,
+    sparse_pls_recovery,
 )
 for study in studies:
     print(f"\n== {study.__doc__.splitlines()[0]}", flush=True)

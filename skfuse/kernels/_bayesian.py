@@ -108,13 +108,14 @@ def bayesian_weights(
     sampled intervals and 42 % inside the variational ones; with weights fixed at (1, 0.6, 0.3, 0) and a standardized
     outcome, 95 % (92 to 96 % of those that are not zero, always the zero) and 33 %; 400 cohorts each. A factorized
     posterior takes the intermediate outputs as known when it judges the kernel weights, and so believes to know them
-    well.
+    well. **For classes the intervals are too narrow:** of the same fixed weights, seen through the sign of the outcome,
+    84 % lie inside sampled intervals (76 to 90 % by weight) and 50 % inside variational ones.
 
     *Draws* come from a Markov chain on the kernel weights with the weights of subjects and intermediate outputs
     integrated out. Each takes about five Cholesky factorizations and products of n × n matrices: in all CPU 2 s at
     n = 74 with 10 kernels, 20 s at n = 300 and 10 minutes at n = 1,000, where ``"variational"`` weights without
-    intervals may have to do. Chains of classes mix slowly, because latent outputs hold the kernel weights fast, and the
-    coverage of their intervals has not been shown: heed the warning, and raise `n_draws`.
+    intervals may have to do. Chains of classes mix slowly, because latent outputs hold the kernel weights fast: 10,000
+    draws were worth 61 independent ones (median) where the 84 % were measured.
 
     All kernels start with weight 1 and an equal share of the outcome, instead of the random start of [1]_.
 
