@@ -9,14 +9,13 @@ from sklearn.utils import check_random_state
 from skfuse._validation import Interval, _fit_context
 from skfuse.latent._ajive_decomposition import (
     JointDirections,
-    block_signal,
-    fill_cells,
     individual_space,
     joint_rank_test,
     joint_space,
     strong_in_all,
 )
 from skfuse.latent._base import Invertible, JointSpace, variance_explained
+from skfuse.latent._block_signal import block_signal, fill_cells
 
 _RANK = [Interval(Integral, 0, None, closed="left"), dict, None]
 

@@ -12,17 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from skfuse._blocks import groups_of_rows
 from skfuse._validation import Interval, StrOptions, _fit_context
 from skfuse.latent._base import Invertible, JointSpace, variance_explained
-from skfuse.latent._cca_solvers import (
-    deflated,
-    filtered_basis,
-    leading_value,
-    maxvar,
-    permuted_values,
-    relations,
-    shrinkage_intensity,
-    stack,
-    sumcor,
-)
+from skfuse.latent._cca_permutation import deflated, leading_value, permuted_values
+from skfuse.latent._cca_solvers import filtered_basis, maxvar, relations, shrinkage_intensity, stack, sumcor
 from skfuse.modalities import validate_table
 from skfuse.permutation import permutation_p_value
 

@@ -8,14 +8,8 @@ from hypothesis import strategies as st
 from scipy.linalg import null_space, subspace_angles
 
 from skfuse.latent import AJIVE
-from skfuse.latent._ajive_decomposition import (
-    block_signal,
-    denoising_margin,
-    fill_cells,
-    noise_edge,
-    random_direction_samples,
-    wedin_samples,
-)
+from skfuse.latent._ajive_decomposition import random_direction_samples, wedin_samples
+from skfuse.latent._block_signal import block_signal, denoising_margin, fill_cells, noise_edge
 
 SIZES = {"mri": 30, "pet": 24, "eeg": 18}
 SLICES = {"mri": slice(0, 30), "pet": slice(30, 54), "eeg": slice(54, 72)}
