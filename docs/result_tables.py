@@ -21,11 +21,13 @@ def write_result_pages(folder):
         if path.stem == "missing_blocks":
             rows = list(csv.DictReader(path.with_suffix(".csv").open()))
             text = "\n\n".join([_overall(rows), _by_setting(rows), text])
+        pages = {path.stem: text}
         if path.stem == "missing_downstream":
-            text = "\n\n".join([text, _every_cell(list(csv.DictReader(path.with_suffix(".csv").open())))])
-        page = folder / f"{path.stem}.md"
-        if not page.exists() or page.read_text() != text:
-            page.write_text(text)
+            pages["missing_downstream_cells"] = _every_cell(list(csv.DictReader(path.with_suffix(".csv").open())))
+        for name, content in pages.items():
+            page = folder / f"{name}.md"
+            if not page.exists() or page.read_text() != content:
+                page.write_text(content)
 
 
 def _every_cell(rows):
