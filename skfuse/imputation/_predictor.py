@@ -1,6 +1,5 @@
 """What predictors of this family share: who takes part, the prior, and errors of estimators that are not ours."""
 
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,8 +17,9 @@ from sklearn.utils.validation import (
 
 from skfuse._linear import StandardizedLogisticCV, StandardizedRidgeCV
 from skfuse._targets import aligned_probabilities, checked_groups, refuse_missing_target, supported_weights
-from skfuse.modalities import NoModalityWarning, Table, validate_table
+from skfuse.modalities import Table, validate_table
 from skfuse.modalities._subjects import refuse_other_order
+from skfuse.modalities._taking_part import who_takes_part
 
 
 @dataclass
@@ -59,26 +59,9 @@ class TablePredictor(MetaEstimatorMixin, BaseEstimator):
         check_consistent_length(table.X, y, groups)
         blank = np.empty((len(y), 1))
         weights = _check_sample_weight(sample_weight, blank, dtype=np.float64, ensure_non_negative=True)
-        kept = self._kept(table.present, weights)
+        kept = who_takes_part(table.present, table.names, weights)
         self._learn_prior(y[kept], weights[kept])
         return Training(table, y, kept, None if sample_weight is None else weights, groups)
-
-    def _kept(self, present, weights):
-        """Who takes part: subjects with a modality, and with a weight."""
-        has_some = present.any(axis=1)
-        if not has_some.any():
-            raise ValueError(f"No subject has any modality: every value of {list(self.modalities_)} is missing.")
-        if not has_some.all():
-            warnings.warn(
-                f"{(~has_some).sum()} of {len(has_some)} subjects have no modality at all and are left out of fit. "
-                "Predictions for such subjects are those of the prior.",
-                NoModalityWarning,
-                stacklevel=4,
-            )
-        kept = has_some & (weights > 0)
-        if not kept.any():
-            raise ValueError("Every subject who has a modality has sample_weight 0.")
-        return kept
 
     def _base(self):
         return self._default() if self.estimator is None else self.estimator

@@ -21,8 +21,9 @@ from skfuse.kernels._permutation_test import PermutationTestMixin
 from skfuse.kernels._stack import block_for, build_stack, kernel_specifications
 from skfuse.kernels._terms import exact_term, low_rank_terms
 from skfuse.kernels._weighting import given_weights, one_step_weights, posterior_weights
-from skfuse.modalities import ModalityEstimatorsMixin, NoModalityWarning, SkippedModalityWarning, validate_table
+from skfuse.modalities import ModalityEstimatorsMixin, SkippedModalityWarning, validate_table
 from skfuse.modalities._subjects import refuse_other_order
+from skfuse.modalities._taking_part import who_takes_part
 
 _MOST_FOR_SPREAD = 4096  # training subjects that the spread of a low-rank decision is learned from
 
@@ -65,19 +66,7 @@ class BaseMKL(PermutationTestMixin, InterpretationMixin, ModalityEstimatorsMixin
         """Rows of who takes part, and who of them has which modality."""
         present = np.column_stack([table.present_in(name) for name in specifications])
         self._refuse_missing(present, specifications)
-        has_some = present.any(axis=1)
-        if not has_some.any():
-            raise ValueError(f"No subject has any modality: every value of {list(specifications)} is missing.")
-        if not has_some.all():
-            warnings.warn(
-                f"{(~has_some).sum()} of {len(has_some)} subjects have no modality at all and are left out of fit. "
-                "Predictions for such subjects are those of the prior.",
-                NoModalityWarning,
-                stacklevel=4,
-            )
-        kept = np.flatnonzero(has_some & (weights > 0))
-        if not len(kept):
-            raise ValueError("Every subject who has a modality has sample_weight 0.")
+        kept = np.flatnonzero(who_takes_part(present, list(specifications), weights))
         return kept, present[kept]
 
     def _refuse_missing(self, present, names):

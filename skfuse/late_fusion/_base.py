@@ -26,8 +26,9 @@ from skfuse._targets import checked_groups
 from skfuse._validation import HasMethods, StrOptions
 from skfuse.late_fusion._inner import explained, fit_and_predict, supported_params
 from skfuse.late_fusion._rules import share_weights
-from skfuse.modalities import ModalityEstimatorsMixin, NoModalityWarning, SkippedModalityWarning, validate_table
+from skfuse.modalities import ModalityEstimatorsMixin, SkippedModalityWarning, validate_table
 from skfuse.modalities._subjects import refuse_other_order
+from skfuse.modalities._taking_part import who_takes_part
 
 
 class MissingFlagWarning(UserWarning):
@@ -204,20 +205,8 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
 
     def _subjects(self, table, inner, weights):
         """Who takes part: subjects with a modality that is used, and with a weight."""
-        has_some = np.any([table.present_in(name) for name in inner], axis=0)
-        if not has_some.any():
-            raise ValueError(f"No subject has any modality: every value of {list(inner)} is missing.")
-        if not has_some.all():
-            warnings.warn(
-                f"{(~has_some).sum()} of {len(has_some)} subjects have no modality at all and are left out of fit. "
-                "Predictions for such subjects are the prior.",
-                NoModalityWarning,
-                stacklevel=6,
-            )
-        kept = has_some & (weights > 0)
-        if not kept.any():
-            raise ValueError("Every subject who has a modality has sample_weight 0.")
-        return kept
+        present = np.column_stack([table.present_in(name) for name in inner])
+        return who_takes_part(present, list(inner), weights, stacklevel=7)
 
     def _usable(self, table, inner, data):
         """Modalities that can be fitted; the others are recorded with the reason."""

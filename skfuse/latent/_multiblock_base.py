@@ -12,10 +12,11 @@ from skfuse._blocks import BlockScale
 from skfuse._validation import Interval
 from skfuse.latent._base import JointSpace, variance_explained
 from skfuse.latent._sparse_generalized_pls import sparse_generalized_pls
-from skfuse.modalities import NoModalityWarning, Table, validate_table
+from skfuse.modalities import Table, validate_table
 from skfuse.modalities._container import take_rows
 from skfuse.modalities._resolve import positions
 from skfuse.modalities._subjects import refuse_other_order
+from skfuse.modalities._taking_part import who_takes_part
 
 _DESIGN = 0.1
 _NO_CORRELATION = 1e-8  # correlations below are rounding
@@ -51,14 +52,8 @@ class BaseMultiBlockPLS(JointSpace):
 
     def _of_subjects(self, table):
         """The table of who has a modality, and who that is."""
-        known = table.present.any(axis=1)
+        known = who_takes_part(table.present, table.names)
         if not known.all():
-            warnings.warn(
-                f"{(~known).sum()} of {len(known)} subjects have no modality at all and are left out of fit. "
-                "Predictions for such subjects are those of the prior.",
-                NoModalityWarning,
-                stacklevel=4,
-            )
             table = Table(take_rows(table.X, np.flatnonzero(known)), table.modalities, self)
         if len(table) < 2:
             raise ValueError(

@@ -26,7 +26,6 @@ from skfuse.latent._tensor_solver import (
 )
 from skfuse.modalities import (
     ModalityTransformerMixin,
-    NoModalityWarning,
     SkippedModalityWarning,
     Table,
     feature_name,
@@ -36,6 +35,7 @@ from skfuse.modalities._container import take_rows
 from skfuse.modalities._mixins import names_in
 from skfuse.modalities._resolve import other_columns
 from skfuse.modalities._subjects import refuse_other_order
+from skfuse.modalities._taking_part import who_takes_part
 
 _ALPHAS = np.logspace(-3, 1.5, 10)  # penalty of the linear model per subject and unit of curvature
 _TOL = 1e-13  # of the solver; results do not depend on the order of subjects then
@@ -94,16 +94,7 @@ class BaseTensorFusion(ModalityTransformerMixin, CallbackSupportMixin, Transform
         refuse_other_order(X, y, "y")
         check_consistent_length(table.X, y)
         refuse_missing_target(y)
-        known = table.present.any(axis=1)
-        if not known.any():
-            raise ValueError(f"No subject has any modality: every value of {table.names} is missing.")
-        if not known.all():
-            warnings.warn(
-                f"{(~known).sum()} of {len(known)} subjects have no modality at all and are left out of fit. "
-                "Predictions for such subjects are the prior.",
-                NoModalityWarning,
-                stacklevel=4,
-            )
+        known = who_takes_part(table.present, table.names)
         if np.count_nonzero(known) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs at least 2 subjects with a modality to learn from, got "
