@@ -177,11 +177,13 @@ class GaussianEngine:
 
     def _first_covariance(self, Z):
         """From the pairs of cells that are there, made positive definite."""
-        there = ~np.isnan(Z)
-        counts = there.astype(np.float32)
-        counts = (counts.T @ counts).astype(np.float64)
-        values = np.where(there, Z, 0.0)
-        S = values.T @ values
+        S, counts = np.zeros((Z.shape[1],) * 2), np.zeros((Z.shape[1],) * 2)
+        for start in range(0, len(Z), _ROWS):
+            values = Z[start : start + _ROWS]
+            there = ~np.isnan(values)
+            values, there = np.where(there, values, 0.0), there.astype(np.float32)
+            S += values.T @ values
+            counts += there.T @ there
         S /= np.maximum(counts, 1.0)
         target, keep = np.trace(S) / self._width, 1.0 - max(self.shrinkage_, 0.5)
         self.outside_variance_ = np.full(len(self._outside), (1.0 - keep) * target)

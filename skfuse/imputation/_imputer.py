@@ -338,12 +338,16 @@ class ModalityImputer(ModalityTransformerMixin, TransformerMixin, BaseEstimator)
 
     def _completed(self, table, fill):
         """Blocks with their missing cells as `fill` has them, a few subjects at a time."""
-        blocks = dict(table.blocks())
-        out = {}
+        blocks, out, start = dict(table.blocks()), {}, 0
+        flags = {name: self.add_indicator and name in self.flagged_ for name in blocks}
+        widths = {name: block.shape[1] + flags[name] for name, block in blocks.items()}
+        types = {block.dtype for block in blocks.values()}
+        # one array for all where they have one type, so that nothing is copied to stand beside the others
+        whole = np.empty((len(table), sum(widths.values())), dtype=types.pop()) if len(types) == 1 else None
         for name, block in blocks.items():
-            flag = self.add_indicator and name in self.flagged_
-            out[name] = np.empty((len(table), block.shape[1] + flag), dtype=block.dtype)
-            if flag:
+            columns, start = slice(start, start + widths[name]), start + widths[name]
+            out[name] = np.empty((len(table), widths[name]), block.dtype) if whole is None else whole[:, columns]
+            if flags[name]:
                 out[name][:, -1] = ~table.present_in(name)
         for start in range(0, len(table), _ROWS):
             rows = slice(start, min(start + _ROWS, len(table)))

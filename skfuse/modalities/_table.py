@@ -1,6 +1,7 @@
 """A checked table: its modalities, who has them, and the way back into the user's container."""
 
 import warnings
+from itertools import pairwise
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -117,9 +118,26 @@ class Table:
             arrays = list(blocks.values())
             if len(rest):
                 arrays.append(others)
-            return arrays[0] if len(arrays) == 1 else np.hstack(arrays)
+            return _side_by_side(arrays)
         names = list(self._estimator.get_feature_names_out() if names is None else names)
         return _frame([*blocks.values(), others] if len(rest) else list(blocks.values()), names, library, self.X)
+
+
+def _side_by_side(arrays):
+    """Arrays beside each other, without a copy where they are the columns of one array, all of them in order."""
+    whole = arrays[0].base
+    if len(arrays) > 1 and whole is not None and all(array.base is whole for array in arrays):
+        edges = np.cumsum([0, *(array.shape[1] for array in arrays)])
+        parts = [whole[:, start:stop] for start, stop in pairwise(edges)] if whole.ndim == 2 else []
+        layouts = zip(arrays, parts, strict=False)
+        if parts and edges[-1] == whole.shape[1] and all(_same_cells(one, other) for one, other in layouts):
+            return whole
+    return arrays[0] if len(arrays) == 1 else np.hstack(arrays)
+
+
+def _same_cells(first, second):
+    own, other = first.__array_interface__, second.__array_interface__
+    return own["data"] == other["data"] and first.shape == second.shape and first.strides == second.strides
 
 
 def _frame(parts, names, library, original):
