@@ -22,8 +22,8 @@ def write_result_pages(folder):
             rows = list(csv.DictReader(path.with_suffix(".csv").open()))
             text = "\n\n".join([_overall(rows), _by_setting(rows), text])
         pages = {path.stem: text}
-        if path.stem == "missing_downstream":
-            pages["missing_downstream_cells"] = _every_cell(list(csv.DictReader(path.with_suffix(".csv").open())))
+        if path.stem.startswith("missing_downstream"):
+            pages[f"{path.stem}_cells"] = _every_cell(list(csv.DictReader(path.with_suffix(".csv").open())))
         for name, content in pages.items():
             page = folder / f"{name}.md"
             if not page.exists() or page.read_text() != content:

@@ -61,7 +61,7 @@ plt.show()
 # A joint space fills nothing. The factors of :class:`skfuse.latent.GroupFactorAnalysis` and the share of the variance
 # of each modality that each explains: some are shared, others belong to one modality.
 
-space = GroupFactorAnalysis(n_components=8).fit(cohort.X)
+space = GroupFactorAnalysis().fit(cohort.X)
 shares = pd.DataFrame(space.explained_variance_).rename_axis("factor")
 shares.round(2)
 

@@ -7,7 +7,6 @@ from skfuse.imputation import ModalityImputer
 from skfuse.late_fusion import StandardizedLogisticCV, StandardizedRidgeCV
 from skfuse.latent import GroupFactorAnalysis, MultiBlockPLS, MultiBlockPLSClassifier
 
-_FACTORS = 15
 _KEPT = (0.1, 0.3, None)  # share of the features of each modality, by which components are told apart
 
 
@@ -23,12 +22,12 @@ def imputed_regressor(**parameters):
 
 def factor_classifier(**parameters):
     """Pipeline of group factor analysis and a ridge-penalized logistic regression."""
-    return make_pipeline(GroupFactorAnalysis(**{"n_components": _FACTORS} | parameters), StandardizedLogisticCV())
+    return make_pipeline(GroupFactorAnalysis(**parameters), StandardizedLogisticCV())
 
 
 def factor_regressor(**parameters):
     """Pipeline of group factor analysis and a ridge regression."""
-    return make_pipeline(GroupFactorAnalysis(**{"n_components": _FACTORS} | parameters), StandardizedRidgeCV())
+    return make_pipeline(GroupFactorAnalysis(**parameters), StandardizedRidgeCV())
 
 
 def multiblock_classifier(**parameters):

@@ -50,7 +50,7 @@ class MultipleImputations(TablePredictor):
         out[:] = nobody
         rows = np.flatnonzero(table.present.any(axis=1))
         if len(rows):
-            drawn = self.imputer_.draw(_as_array(table)[0][rows])
+            drawn = self.imputer_.draw(_as_array(table)[0][rows], noise="common")
             pairs = zip(self.estimators_, drawn, strict=True)
             out[rows] = np.mean([self._asked(estimator, completed) for estimator, completed in pairs], axis=0)
         return out

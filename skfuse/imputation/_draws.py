@@ -45,6 +45,11 @@ def noise_of_rows(Z, seed, number):
     return noise
 
 
+def noise_of_all(Z, seed, number):
+    """Standard normal numbers that all subjects share (n_subjects, p)."""
+    return np.broadcast_to(np.random.default_rng([seed, number]).standard_normal(Z.shape[1]), Z.shape)
+
+
 def checked_outcome(outcome, n):
     """The outcome of the analysis as standardized columns (n_subjects, n_outcomes), none for False."""
     if outcome is None:

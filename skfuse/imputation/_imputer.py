@@ -6,15 +6,17 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skfuse._blocks import BlockScale
+from skfuse._targets import checked_groups
 from skfuse._validation import Interval, StrOptions, _fit_context
-from skfuse.imputation._draws import checked_outcome, drawn_engines, noise_of_rows
+from skfuse.imputation._draws import checked_outcome, drawn_engines, noise_of_all, noise_of_rows
 from skfuse.imputation._engines import CANDIDATES, STRATEGIES, PerModality, make_engine
 from skfuse.imputation._masking import masked_errors
 from skfuse.imputation._warnings import UninformativeImputationWarning
 from skfuse.modalities import ModalityTransformerMixin, SkippedModalityWarning, validate_table
+from skfuse.modalities._subjects import refuse_other_order
 
 _ROWS = 8192  # subjects that are filled at a time
 
@@ -162,8 +164,10 @@ class ModalityImputer(ModalityTransformerMixin, TransformerMixin, BaseEstimator)
         self.for_inference = for_inference
         self.random_state = random_state
 
+    __metadata_request__fit = {"groups": True}
+
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, outcome=None):
+    def fit(self, X, y=None, *, outcome=None, groups=None):
         """Learn how modalities follow from each other.
 
         Parameters
@@ -175,6 +179,9 @@ class ModalityImputer(ModalityTransformerMixin, TransformerMixin, BaseEstimator)
         outcome : array-like of shape (n_subjects,) or (n_subjects, n_outcomes), or False
             Complete numbers, with ``for_inference=True`` only: what the analysis will relate to X. False says that it
             has no outcome, as where a mean is estimated.
+        groups : array-like of shape (n_subjects,) or None
+            Rows of one person, or of one family: they are hidden together where `quality_` is measured, which would be
+            that of people who are known already otherwise.
 
         Returns
         -------
@@ -182,6 +189,8 @@ class ModalityImputer(ModalityTransformerMixin, TransformerMixin, BaseEstimator)
         """
         table = validate_table(self, X, reset=True, fusion="transform")
         self._check_draws(outcome)
+        for label, values in (("outcome", outcome), ("groups", groups)):
+            refuse_other_order(X, values, label)
         outcome = checked_outcome(outcome, len(table)) if self.for_inference else None
         self.flagged_ = [name for name, has in zip(table.names, table.present.T, strict=True) if not has.all()]
         self._scale = BlockScale().fit(table)
@@ -194,8 +203,11 @@ class ModalityImputer(ModalityTransformerMixin, TransformerMixin, BaseEstimator)
         if self.for_inference:
             self.imputations_ = self._imputed(table, Z, has, outcome)
         else:
-            Z, has = (Z, has) if known.all() else (Z[known], has[known])
-            self._engine = self._fit_engine(Z, has)
+            groups = None if groups is None else checked_groups(groups)
+            check_consistent_length(X, groups)
+            if not known.all():
+                Z, has, groups = Z[known], has[known], None if groups is None else groups[known]
+            self._engine = self._fit_engine(Z, has, groups)
             self.n_iter_ = getattr(self._engine, "n_iter_", 1)
             if self.n_imputations > 1 and not Z.size:
                 self._seed, self._drawn = 0, [self._engine] * self.n_imputations
@@ -206,6 +218,11 @@ class ModalityImputer(ModalityTransformerMixin, TransformerMixin, BaseEstimator)
         return self
 
     def _check_draws(self, outcome):
+        if self.for_inference and self.n_imputations < 2:
+            raise ValueError(
+                "Inference needs several imputations, whose differences tell what is not known; got n_imputations=1. "
+                "Set n_imputations=20 or more."
+            )
         if (self.for_inference or self.n_imputations > 1) and self.strategy != "gaussian":
             raise ValueError(
                 f"Draws need a distribution, which strategy={self.strategy!r} does not have. Set strategy='gaussian', "
@@ -231,13 +248,13 @@ class ModalityImputer(ModalityTransformerMixin, TransformerMixin, BaseEstimator)
             out.append(table.replace(self._completed(table, lambda _, __, rows, drawn=drawn: drawn[rows])))
         return out
 
-    def _fit_engine(self, Z, has):
+    def _fit_engine(self, Z, has, groups):
         """The fitted engine; sets `quality_` and, for "auto", `strategy_`."""
         settings, slices = self.get_params(deep=False), self._scale.slices_
         if not Z.size:
             return make_engine("mean", settings)
         if self.strategy == "auto":
-            quality, _ = self._measured(CANDIDATES, Z, has)
+            quality, _ = self._measured(CANDIDATES, Z, has, groups)
             self.strategy_ = {
                 name: max(CANDIDATES, key=lambda one, name=name: np.nan_to_num(quality[one][name].r2))
                 for name in slices
@@ -248,24 +265,27 @@ class ModalityImputer(ModalityTransformerMixin, TransformerMixin, BaseEstimator)
             return PerModality(fitted, self.strategy_, slices)
         start = {}
         if self.cv is not None:
-            quality, fitted = self._measured([self.strategy], Z, has)
+            quality, fitted = self._measured([self.strategy], Z, has, groups)
             self._judge(quality[self.strategy])
             start = {"start": fitted[self.strategy]} if self.strategy == "gaussian" and fitted else {}
         return make_engine(self.strategy, settings).fit(Z, has, slices, **start)
 
-    def _measured(self, strategies, Z, has):
+    def _measured(self, strategies, Z, has, groups):
         settings = self.get_params(deep=False)
         makers = {one: lambda one=one: make_engine(one, settings) for one in strategies}
-        return masked_errors(makers, Z, has, self._scale.slices_, self.cv or 5)
+        return masked_errors(makers, Z, has, self._scale.slices_, self.cv or 5, groups)
 
     def _judge(self, quality):
         """Keep `quality_`, and say which modalities cannot be filled."""
         if self.cv is None:
             return
         self.quality_ = quality
-        poor = {name: one.r2 for name, one in quality.items() if one.r2 <= 0 and self.strategy_[name] != "mean"}
-        if poor:
-            shown = ", ".join(f"{name!r} (R² {r2:.2f})" for name, r2 in poor.items())
+        lacked = [name for name in self.flagged_ if name not in self.skipped_modalities_]
+        poor = {name: quality[name].r2 for name in lacked if not quality[name].r2 > 0}
+        if poor and self.strategy != "mean":
+            shown = ", ".join(
+                f"{name!r} ({'never beside others' if np.isnan(r2) else f'R² {r2:.2f}'})" for name, r2 in poor.items()
+            )
             warnings.warn(
                 f"What is filled in for {shown} explains nothing of it: hidden blocks of held-out subjects are no "
                 "nearer to it than to the mean. Predict from the modalities that a subject has instead "
@@ -309,13 +329,16 @@ class ModalityImputer(ModalityTransformerMixin, TransformerMixin, BaseEstimator)
         table = validate_table(self, X, reset=False)
         return table.replace(self._completed(table, lambda Z, has, _: self._engine.fill(Z, has)))
 
-    def draw(self, X):
+    def draw(self, X, *, noise="subject"):
         """Tables whose missing cells are drawn from their conditional distribution, each with parameters of its own.
 
         Parameters
         ----------
         X : data frame or array of shape (n_subjects, n_features)
             With the columns seen in fit.
+        noise : {"subject", "common"}, default="subject"
+            Whether each subject has random numbers of its own, or all share those of a draw. Shared ones make a
+            prediction that is averaged over draws vary smoothly with what a subject has.
 
         Returns
         -------
@@ -326,12 +349,17 @@ class ModalityImputer(ModalityTransformerMixin, TransformerMixin, BaseEstimator)
         check_is_fitted(self)
         if self._drawn is None:
             raise ValueError("There is nothing to draw with. Set n_imputations=5 or more and for_inference=False.")
+        if noise not in ("subject", "common"):
+            raise ValueError(f"`noise` must be 'subject' or 'common', got {noise!r}.")
         table = validate_table(self, X, reset=False)
         out = []
         for number, engine in enumerate(self._drawn):  # a model each, and noise of its own
 
             def fill(Z, has, _, engine=engine, number=number):
-                return engine.draw(Z, has, noise_of_rows(Z, self._seed, number))
+                drawn = (
+                    noise_of_rows(Z, self._seed, number) if noise == "subject" else noise_of_all(Z, self._seed, number)
+                )
+                return engine.draw(Z, has, drawn)
 
             out.append(table.replace(self._completed(table, fill)))
         return out

@@ -6,6 +6,7 @@ import numpy as np
 
 from skfuse.imputation._content import content_order
 
+_FEWEST = 10  # subjects of whom a part can teach and a part be hidden
 _ENOUGH = 200  # subjects with each modality whose blocks were hidden
 
 
@@ -36,14 +37,19 @@ class ImputationQuality:
     n_subjects: int
 
 
-def folds_by_content(Z, n_folds):
-    """Fold of each subject, by what the rows hold and not by their order (n_subjects,)."""
-    fold = np.empty(len(Z), dtype=np.intp)
-    fold[content_order(Z)] = np.arange(len(Z)) % n_folds
-    return fold
+def folds_by_content(Z, n_folds, groups=None):
+    """Fold of each subject, by what the rows hold and not by their order (n_subjects,); a group is in one fold."""
+    rank = np.empty(len(Z), dtype=np.intp)
+    rank[content_order(Z)] = np.arange(len(Z))
+    if groups is None:
+        return rank % n_folds
+    _, code = np.unique(groups, return_inverse=True)
+    first = np.full(code.max() + 1, len(Z))
+    np.minimum.at(first, code, rank)
+    return (np.argsort(np.argsort(first)) % n_folds)[code]
 
 
-def masked_errors(make_engines, Z, has, slices, n_folds):
+def masked_errors(make_engines, Z, has, slices, n_folds, groups=None):
     """Fill blocks of held-out subjects, each hidden in turn.
 
     Parameters
@@ -55,7 +61,9 @@ def masked_errors(make_engines, Z, has, slices, n_folds):
     has : ndarray of shape (n_subjects, n_modalities), dtype bool
     slices : dict of str to slice
     n_folds : int
-        At most; fewer are enough where a fold holds many subjects.
+        At most; fewer are enough where a fold holds many subjects. Of fewer than 10 subjects nothing is measured.
+    groups : ndarray of shape (n_subjects,) or None
+        Whose subjects are held out together.
 
     Returns
     -------
@@ -64,8 +72,8 @@ def masked_errors(make_engines, Z, has, slices, n_folds):
     fitted : dict of str to engine
         The last that was fitted, to all but the last fold, about the means of these subjects.
     """
-    n_folds = min(n_folds, len(Z))
-    fold = folds_by_content(Z, n_folds)
+    fold = folds_by_content(Z, n_folds, groups)
+    n_folds = 0 if len(Z) < _FEWEST else fold.max() + 1
     several = has & (has.sum(axis=1, keepdims=True) > 1)
     sums = {engine: np.zeros((len(slices), 2)) for engine in make_engines}
     seen, cells, fitted = np.zeros(len(slices), dtype=np.intp), np.zeros(len(slices)), {}

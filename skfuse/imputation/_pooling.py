@@ -100,6 +100,8 @@ def pool_estimates(estimates, standard_errors, *, complete_df=None, confidence=0
         )
     if not (np.isfinite(Q).all() and np.isfinite(U).all()):
         raise ValueError("An estimate or standard error is not finite. Look at the analysis of that table.")
+    if (np.asarray(standard_errors) < 0).any():
+        raise ValueError("A standard error is negative. Give standard errors, not estimates or t statistics.")
     if not 0 < confidence < 1 or (complete_df is not None and not complete_df > 0):
         raise ValueError(
             f"`confidence` must lie between 0 and 1 and `complete_df` above 0, got {confidence!r} and {complete_df!r}."

@@ -49,7 +49,7 @@ class TablePredictor(MetaEstimatorMixin, BaseEstimator):
 
     def _read(self, X, y, sample_weight, groups):
         table = validate_table(self, X, reset=True, fusion=True)
-        for label, values in (("y", y), ("groups", groups)):
+        for label, values in (("y", y), ("groups", groups), ("sample_weight", sample_weight)):
             refuse_other_order(X, values, label)
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")

@@ -129,7 +129,7 @@ class BaseLateFusion(ModalityEstimatorsMixin, CallbackSupportMixin, MetaEstimato
         """Everything up to the combination; returns what the combination is learned from."""
         self._check_options()
         table = validate_table(self, X, reset=True, fusion=True)
-        for label, values in (("y", y), ("groups", groups)):
+        for label, values in (("y", y), ("groups", groups), ("sample_weight", sample_weight)):
             refuse_other_order(X, values, label)
         y = self._validate_target(table, y)
         check_consistent_length(table.X, y, groups)

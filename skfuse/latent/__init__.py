@@ -2,7 +2,7 @@
 
 from skfuse.latent._ajive import AJIVE
 from skfuse.latent._generalized_cca import GeneralizedCCA
-from skfuse.latent._group_factor_analysis import GroupFactorAnalysis
+from skfuse.latent._group_factor_analysis import FewFactorsWarning, GroupFactorAnalysis
 from skfuse.latent._multiblock_pls import MultiBlockPLS
 from skfuse.latent._multiblock_pls_classifier import MultiBlockPLSClassifier
 from skfuse.latent._orthogonal_compensation import OrthogonalCompensation
@@ -10,6 +10,7 @@ from skfuse.latent._tensor_fusion import TensorFusionClassifier, TensorFusionReg
 
 __all__ = [
     "AJIVE",
+    "FewFactorsWarning",
     "GeneralizedCCA",
     "GroupFactorAnalysis",
     "MultiBlockPLS",

@@ -1,11 +1,19 @@
 """What joint spaces have in common: from a table to a matrix of blocks, and from scores to named columns."""
 
+import warnings
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skfuse._blocks import BlockScale
-from skfuse.modalities import ModalityTransformerMixin, Table, feature_name, validate_table
+from skfuse.modalities import (
+    ModalityTransformerMixin,
+    SkippedModalityWarning,
+    Table,
+    feature_name,
+    validate_table,
+)
 from skfuse.modalities._container import as_table, column_names, is_frame, n_columns, take_columns, take_rows, to_floats
 from skfuse.modalities._mixins import names_in
 from skfuse.modalities._resolve import other_columns, positions
@@ -33,6 +41,7 @@ class JointSpace(ModalityTransformerMixin, TransformerMixin, BaseEstimator):
             )
         if not known.all():
             table = Table(take_rows(table.X, np.flatnonzero(known)), table.modalities, self)
+        warn_of_unseen(table)
         self._scale = BlockScale().fit(table)
         if not self._scale.n_columns_:
             raise ValueError(
@@ -99,6 +108,18 @@ class JointSpace(ModalityTransformerMixin, TransformerMixin, BaseEstimator):
             full[name] = np.zeros((len(loadings), len(self._scale.varies_[name])))
             full[name][:, self._scale.varies_[name]] = loadings[:, columns]
         return full
+
+
+def warn_of_unseen(table):
+    """Say which modalities no training subject has."""
+    unseen = [name for name, has in zip(table.names, table.present.T, strict=True) if not has.any()]
+    if unseen:
+        warnings.warn(
+            f"No training subject has {unseen}, so that the joint space knows nothing of it. Drop the modality, or use "
+            "folds in which some subjects have it.",
+            SkippedModalityWarning,
+            stacklevel=5,
+        )
 
 
 class Invertible:

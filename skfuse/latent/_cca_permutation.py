@@ -22,7 +22,7 @@ def deflated(basis, variates):
     Examples
     --------
     >>> import numpy as np
-    >>> from skfuse.latent._cca_solvers import deflated
+    >>> from skfuse.latent._cca_permutation import deflated
     >>> deflated(np.eye(3)[:, :2], np.array([[2.0], [0.0], [0.0]])).tolist()
     [[0.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
     """
@@ -52,7 +52,7 @@ def leading_value(bases, rows, counts, *, criterion, tol=1e-6, max_iter=200):
     Examples
     --------
     >>> import numpy as np
-    >>> from skfuse.latent._cca_solvers import leading_value
+    >>> from skfuse.latent._cca_permutation import leading_value
     >>> first, second = np.array([[1.0], [-1.0], [0.0]]) / np.sqrt(2), np.array([[0.0], [1.0], [-1.0]]) / np.sqrt(2)
     >>> everyone = [np.arange(3)] * 2
     >>> round(leading_value([first, second], everyone, np.full(3, 2), criterion="maxvar"), 4)
@@ -84,7 +84,7 @@ def permuted_values(bases, rows, counts, n_permutations, *, criterion, random):
     Examples
     --------
     >>> import numpy as np
-    >>> from skfuse.latent._cca_solvers import permuted_values
+    >>> from skfuse.latent._cca_permutation import permuted_values
     >>> basis = np.array([[1.0], [-1.0], [0.0]]) / np.sqrt(2)
     >>> everyone, random = [np.arange(3)] * 2, np.random.RandomState(0)
     >>> null = permuted_values([basis, basis], everyone, np.full(3, 2), 50, criterion="maxvar", random=random)

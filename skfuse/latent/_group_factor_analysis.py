@@ -13,6 +13,10 @@ from skfuse.latent._factor_posterior import Cells, Loadings, infer_scores
 from skfuse.modalities import validate_table
 
 
+class FewFactorsWarning(UserWarning):
+    """A factor model uses every factor that it was allowed, so that some may be lacking."""
+
+
 class GroupFactorAnalysis(Invertible, JointSpace):
     r"""Factors behind several modalities, each shared by some of them or private to one, from whoever has what.
 
@@ -35,9 +39,10 @@ class GroupFactorAnalysis(Invertible, JointSpace):
     ----------
     modalities : dict or None, default=None
         Columns of each modality; None reads them from the prefixes ``<modality>__`` of the column names.
-    n_components : int, default=10
+    n_components : int, default=40
         Factors to start with: more than are expected, because those that nothing needs are dropped. Each shared and
-        each private factor counts.
+        each private factor counts. At most as many as there are subjects or features are tried; where all that were
+        asked for stay in use, a FewFactorsWarning says so.
     noise : {"feature", "modality"}, default="feature"
         Whether each feature has its own variance of noise, or all features of a modality the same.
     drop_below : float, default=1e-3
@@ -123,7 +128,7 @@ class GroupFactorAnalysis(Invertible, JointSpace):
         "tol": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, modalities=None, *, n_components=10, noise="feature", drop_below=1e-3, max_iter=1000, tol=1e-6):
+    def __init__(self, modalities=None, *, n_components=40, noise="feature", drop_below=1e-3, max_iter=1000, tol=1e-6):
         self.modalities = modalities
         self.n_components = n_components
         self.noise = noise
@@ -158,9 +163,10 @@ class GroupFactorAnalysis(Invertible, JointSpace):
         if not known.all():  # whoever has only features that do not vary tells nothing
             Z, has = Z[known], has[known]
         slices = list(self._scale.slices_.values())
+        most = min(self.n_components, *Z.shape)
         model = learn_factors(
             Cells(Z, has, slices),
-            self.n_components,
+            most,
             pooled_noise=self.noise == "modality",
             drop_below=self.drop_below,
             max_iter=self.max_iter,
@@ -178,6 +184,14 @@ class GroupFactorAnalysis(Invertible, JointSpace):
         centered = Z - model.loadings.mean[:, -1]
         explained = variance_explained(centered, has, self._scale.slices_, scores, weights)
         self.explained_variance_, self.explained_variance_total_ = explained
+        if self.n_components_ == self.n_components < min(Z.shape):
+            warnings.warn(
+                f"All {self.n_components} factors are in use, so that there may be more of them. What too few factors "
+                "leave over is taken for noise of each feature alone: coordinates of subjects with missing modalities "
+                "are then too far out, and posterior_sd is too small. Raise n_components until some are dropped.",
+                FewFactorsWarning,
+                stacklevel=4,
+            )
         if model.gap > 0.0:
             warnings.warn(
                 f"GroupFactorAnalysis stopped after max_iter={self.max_iter} rounds while its bound still rose by "
@@ -209,7 +223,8 @@ class GroupFactorAnalysis(Invertible, JointSpace):
         Returns
         -------
         sd : ndarray of shape (n_subjects, n_components)
-            Standard deviation of the factors given what the subject has, between 0 and 1: 1 where nothing is known.
+            Standard deviation of the factors given what the subject has, between 0 and 1: 1 where nothing is known. It
+            holds as far as the model does: with too few factors (FewFactorsWarning) it is too small.
         """
         check_is_fitted(self)
         return self._infer(*self._matrix(validate_table(self, X, reset=False)), with_sd=True).sd

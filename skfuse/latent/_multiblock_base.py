@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skfuse._blocks import BlockScale
 from skfuse._validation import Interval
-from skfuse.latent._base import JointSpace, variance_explained
+from skfuse.latent._base import JointSpace, variance_explained, warn_of_unseen
 from skfuse.latent._sparse_generalized_pls import sparse_generalized_pls
 from skfuse.modalities import Table, validate_table
 from skfuse.modalities._container import take_rows
@@ -53,6 +53,7 @@ class BaseMultiBlockPLS(JointSpace):
     def _of_subjects(self, table):
         """The table of who has a modality, and who that is."""
         known = who_takes_part(table.present, table.names)
+        warn_of_unseen(table)
         if not known.all():
             table = Table(take_rows(table.X, np.flatnonzero(known)), table.modalities, self)
         if len(table) < 2:

@@ -63,7 +63,7 @@ class JointSpaceDisplay(Display):
     >>> from skfuse.latent import GroupFactorAnalysis
     >>> from skfuse.plotting import JointSpaceDisplay
     >>> cohort = make_cohort(120, missing=0.2, strength=3.0, random_state=0)
-    >>> model = GroupFactorAnalysis(n_components=2).fit(cohort.X)
+    >>> model = GroupFactorAnalysis().fit(cohort.X)
     >>> display = JointSpaceDisplay.from_estimator(model, cohort.X, cohort.y, n_loadings=2).plot()
     >>> display.axes_[0].get_xlabel(), len(display.loadings), len(display.axes_)
     ('joint 0', 6, 3)

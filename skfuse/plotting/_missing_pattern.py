@@ -139,7 +139,9 @@ class MissingPatternDisplay(Display):
         """
         from skfuse.evaluation.tables.modalities import FEWEST_TOLD
         from skfuse.modalities import present_modalities, resolve_modalities
+        from skfuse.modalities._subjects import refuse_other_order
 
+        refuse_other_order(X, y, "y")
         names = list(resolve_modalities(X, modalities))
         held, of, counts = np.unique(
             np.asarray(present_modalities(X, modalities)), axis=0, return_inverse=True, return_counts=True

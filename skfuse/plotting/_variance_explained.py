@@ -41,10 +41,10 @@ class VarianceExplainedDisplay(Display):
     >>> from skfuse.latent import GroupFactorAnalysis
     >>> from skfuse.plotting import VarianceExplainedDisplay
     >>> X = make_cohort(120, missing=0.2, strength=3.0, random_state=0).X
-    >>> model = GroupFactorAnalysis(n_components=2).fit(X)
+    >>> model = GroupFactorAnalysis().fit(X)
     >>> display = VarianceExplainedDisplay.from_estimator(model).plot()
-    >>> [row["component"] for row in display.rows], list(display.totals)
-    (['joint 0', 'joint 1'], ['mri', 'pet', 'clinical'])
+    >>> display.rows[0]["component"], len(display.rows) == model.n_components_, list(display.totals)
+    ('joint 0', True, ['mri', 'pet', 'clinical'])
     """
 
     def __init__(self, rows, totals, *, remark="", n_left_out=0):

@@ -83,6 +83,46 @@ def test_quality_is_that_of_hidden_blocks_of_new_subjects(monkeypatch):
         assert imputer.quality_[name].n_subjects >= 200
 
 
+def test_visits_of_one_person_are_hidden_together():
+    X, _, _, _ = cohort(n=80, informative=False)
+    X = X.drop(columns=["site", "csf__flat"])
+    visits = pd.concat([X, X + 1e-3], ignore_index=True)  # twice the same, nearly
+    person = np.tile(np.arange(80), 2)
+    naive = ModalityImputer(strategy="knn", n_neighbors=1).fit(visits)
+    assert min(quality.r2 for quality in naive.quality_.values()) > 0.5
+    with pytest.warns(UninformativeImputationWarning):
+        grouped = ModalityImputer(strategy="knn", n_neighbors=1).fit(visits, groups=person)
+    assert max(quality.r2 for quality in grouped.quality_.values()) < 0.1
+
+
+def test_modalities_that_nobody_has_with_others_are_named():
+    X, _, _, _ = cohort(n=60, missing=0.0)
+    mri = [name for name in X if name.startswith("mri__")]
+    others = [name for name in X if name.startswith(("pet__", "csf__"))]
+    X.loc[X.index[:30], mri] = np.nan
+    X.loc[X.index[30:], others] = np.nan
+    with pytest.warns(UninformativeImputationWarning, match=r"'mri' \(never beside others\)"):
+        ModalityImputer().fit(X)
+
+
+def test_few_subjects_are_filled_and_not_judged():
+    X, _, _, _ = cohort(n=40)
+    with pytest.warns(UninformativeImputationWarning):
+        imputer = ModalityImputer().fit(X.iloc[:3])
+    assert np.isnan(imputer.quality_["mri"].r2)
+    assert imputer.transform(X.iloc[:3]).notna().all(axis=None)
+
+
+def test_an_outcome_in_another_order_is_refused():
+    X, _, _, y = cohort(n=60)
+    X.index = [f"s{i}" for i in range(60)]
+    shuffled = pd.Series(y, index=X.index).sample(frac=1, random_state=0)
+    with pytest.raises(ValueError, match="outcome is in another order than X"):
+        ModalityImputer(n_imputations=2, for_inference=True).fit(X, outcome=shuffled)
+    with pytest.raises(ValueError, match="Inference needs several imputations"):
+        ModalityImputer(for_inference=True).fit(X, outcome=y)
+
+
 def test_the_mean_explains_nothing():
     X, _, _, _ = cohort(n=120)
     imputer = ModalityImputer(strategy="mean").fit(X)
@@ -169,18 +209,18 @@ def test_an_outcome_is_for_inference_only():
     with pytest.raises(ValueError, match="Set for_inference=True"):
         ModalityImputer().fit(X, outcome=y)
     with pytest.raises(ValueError, match="needs the outcome of the analysis"):
-        ModalityImputer(for_inference=True).fit(X)
+        ModalityImputer(n_imputations=2, for_inference=True).fit(X)
     with pytest.raises(ValueError, match=r"shape \(3, 1\), wanted complete, finite numbers for each of 200"):
-        ModalityImputer(for_inference=True).fit(X, outcome=[1.0, 2.0, 3.0])
+        ModalityImputer(n_imputations=2, for_inference=True).fit(X, outcome=[1.0, 2.0, 3.0])
     imputer = ModalityImputer(n_imputations=4, for_inference=True, random_state=0).fit(X, outcome=y)
     assert len(imputer.imputations_) == 4
     assert list(imputer.imputations_[0].columns) == [*[name for name in X if name != "site"], "site"]
     with pytest.raises(ValueError, match="An imputation for inference knows the outcome"):
         imputer.transform(X)
     with pytest.raises(ValueError, match="An imputation for inference knows the outcome"):
-        make_pipeline(ModalityImputer(for_inference=True, random_state=0), LogisticRegression()).set_params(
-            modalityimputer__for_inference=True
-        ).fit(X.drop(columns="site"), y, modalityimputer__outcome=y)
+        make_pipeline(ModalityImputer(n_imputations=2, for_inference=True), LogisticRegression()).fit(
+            X.drop(columns="site"), y, modalityimputer__outcome=y
+        )
 
 
 def test_single_precision_and_arrays_stay_what_they_are():

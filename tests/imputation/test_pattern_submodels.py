@@ -113,7 +113,7 @@ def test_errors_of_estimators_name_modality_and_cure():
 def test_predictions_are_averages_over_draws():
     X, y, target, _ = cohort()
     model = MultipleImputationRegressor(LinearRegression(), n_imputations=4, random_state=1).fit(X, target)
-    drawn = model.imputer_.draw(X.to_numpy())
+    drawn = model.imputer_.draw(X.to_numpy(), noise="common")
     by_hand = np.mean([one.predict(table) for one, table in zip(model.estimators_, drawn, strict=True)], axis=0)
     np.testing.assert_allclose(model.predict(X), by_hand)
     assert len({tuple(one.coef_) for one in model.estimators_}) == 4
@@ -122,3 +122,9 @@ def test_predictions_are_averages_over_draws():
     share = weight[y == 1].sum() / weight.sum()
     found = weighted.fit(X, y, sample_weight=weight).predict_proba(X)
     np.testing.assert_allclose(found[:, 1], share)
+
+
+def test_averages_over_imputations_vary_smoothly_with_what_a_subject_has():
+    X, _, target, _ = cohort()
+    model = MultipleImputationRegressor(n_imputations=3, random_state=0).fit(X, target)
+    np.testing.assert_allclose(model.predict(X + 1e-9), model.predict(X), atol=1e-6)

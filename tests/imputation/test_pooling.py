@@ -49,5 +49,7 @@ def test_refusals():
         pool_estimates([1.0, 2.0, 3.0], [0.1, 0.1])
     with pytest.raises(ValueError, match="not finite"):
         pool_estimates([1.0, np.nan], [0.1, 0.1])
+    with pytest.raises(ValueError, match="standard error is negative"):
+        pool_estimates([1.0, 2.0], [-0.1, 0.1])
     with pytest.raises(ValueError, match="`confidence` must lie between 0 and 1"):
         pool_estimates([1.0, 2.0], [0.1, 0.1], confidence=95)

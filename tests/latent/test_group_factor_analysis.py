@@ -1,5 +1,7 @@
 """Group factor analysis against Gaussian conditionals, scikit-learn's factor analysis, and planted factors."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,8 +9,12 @@ from hypothesis import strategies as st
 from sklearn.decomposition import FactorAnalysis
 from sklearn.exceptions import ConvergenceWarning
 
+from skfuse.latent import FewFactorsWarning, GroupFactorAnalysis
 from skfuse.latent._factor_learning import sparse_rotation
-from skfuse.latent._group_factor_analysis import GroupFactorAnalysis
+from skfuse.modalities import SkippedModalityWarning
+
+# as many factors as were planted are asked for, and all stay
+pytestmark = pytest.mark.filterwarnings("ignore::skfuse.latent.FewFactorsWarning")
 
 ACTIVITY = np.array([[1, 1, 1], [1, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=bool)
 
@@ -237,7 +243,9 @@ def test_subjects_with_nothing_change_nothing():
 def test_odd_tables_give_finite_coordinates(spoil):
     X, _, _, slices = planted(40, [5, 7, 4], ACTIVITY)
     X = spoil(np.where(np.arange(40)[:, None] < 3, planted(40, [5, 7, 4], ACTIVITY)[1], X))
-    model = GroupFactorAnalysis(slices, n_components=5).fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SkippedModalityWarning)
+        model = GroupFactorAnalysis(slices, n_components=5).fit(X)
     assert np.isfinite(model.transform(X)).all()
     assert np.isfinite(model.elbo_).all()
     assert 1 <= model.n_components_ <= 5
@@ -254,3 +262,12 @@ def test_too_few_rounds_are_said():
     X, _, _, slices = planted(100, [5, 7, 4], ACTIVITY)
     with pytest.warns(ConvergenceWarning, match=r"max_iter=3 rounds while its bound still rose by .* per cell"):
         GroupFactorAnalysis(slices, n_components=4, max_iter=3).fit(X)
+
+
+def test_too_few_factors_are_said_and_enough_are_not():
+    X, _, _, slices = planted(300, [12, 10, 8], ACTIVITY)
+    with pytest.warns(FewFactorsWarning, match="All 3 factors are in use"):
+        GroupFactorAnalysis(slices, n_components=3).fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert GroupFactorAnalysis(slices, n_components=12).fit(X).n_components_ < 12

@@ -27,6 +27,9 @@ from skfuse.plotting._imputation_quality import ImputationQualityDisplay
 from skfuse.plotting._joint_space import JointSpaceDisplay
 from skfuse.plotting._variance_explained import VarianceExplainedDisplay
 
+# the figures need few components, whether or not more would serve
+pytestmark = pytest.mark.filterwarnings("ignore::skfuse.latent.FewFactorsWarning")
+
 LONG = {"resting_state_functional_connectivity": 6, "structural_mri_cortical_thickness": 9, "clinical": 4}
 
 
