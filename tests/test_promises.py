@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skfuse.kernels import ModalityKernel
+from skfuse.latent import FewFactorsWarning
 
 PROMISES = {
     function.__name__: function
@@ -268,7 +269,7 @@ TABLE = {
         produces=JOINT_PARTS,
         variants=({}, {"noise": "modality"}),
         completes=True,
-        warns=(ConvergenceWarning,),
+        warns=(ConvergenceWarning, FewFactorsWarning),
     ),
     "latent.MultiBlockPLS": Entry(
         JOINT_PREDICTOR,

@@ -349,6 +349,7 @@ def test_ranks_that_are_not_there_are_refused(options, message):
         fitted(cohort()[0], **options)
 
 
+@pytest.mark.filterwarnings("ignore:No training subject has:skfuse.modalities.SkippedModalityWarning")
 def test_edges():
     X, _ = cohort(n=60)
     alone = X.copy()

@@ -316,6 +316,7 @@ def test_the_way_back_is_the_least_squares_fit():
     assert np.sqrt(np.mean(error**2)) < 0.7
 
 
+@pytest.mark.filterwarnings("ignore:No training subject has:skfuse.modalities.SkippedModalityWarning")
 def test_weights_and_correlations_are_those_of_the_projections():
     X, _ = cohort(seed=9, missing=0.3)
     X = pd.DataFrame(X, columns=[f"{name}__{i}" for name, own in THREE.items() for i in range(own.stop - own.start)])
@@ -350,6 +351,7 @@ def test_pairs_that_nobody_has_are_related_through_the_coordinate():
     assert joint[:150].std() == pytest.approx(joint[150:].std(), rel=0.15)
 
 
+@pytest.mark.filterwarnings("ignore:No training subject has:skfuse.modalities.SkippedModalityWarning")
 def test_what_cannot_be_is_refused_in_words():
     X, _ = cohort()
     with pytest.raises(ValueError, match=r"`regularization` has entries for \['dti'\], which X does not have"):

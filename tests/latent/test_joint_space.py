@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from skfuse.latent._base import Invertible, JointSpace, variance_explained
+from skfuse.modalities import SkippedModalityWarning
 
 
 class Components(Invertible, JointSpace):
@@ -84,6 +85,11 @@ def test_the_way_back_fills_what_is_missing_and_keeps_what_is_there(X):
         model.transform(complete)[["joint__0", "joint__1", "joint__2", "joint__3", "joint__4"]].to_numpy(dtype=float)
     )
     np.testing.assert_allclose(array, back.to_numpy())
+
+
+def test_a_modality_that_nobody_has_is_said(X):
+    with pytest.warns(SkippedModalityWarning, match=r"No training subject has \['pet'\]"):
+        Components().fit(X.assign(pet__0=np.nan, pet__1=np.nan, pet__flat=np.nan))
 
 
 def test_coordinates_that_are_none_are_refused(X):

@@ -175,6 +175,7 @@ def test_a_subject_does_not_depend_on_its_batch_nor_the_model_on_the_order():
     np.testing.assert_allclose(shuffled.transform(X).to_numpy(), expected, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:No training subject has:skfuse.modalities.SkippedModalityWarning")
 def test_modalities_that_nobody_has_or_that_never_meet():
     X = sample(60)
     X["eeg__0"] = np.nan
