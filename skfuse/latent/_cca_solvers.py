@@ -229,7 +229,7 @@ def sumcor_component(R, slices, *, tol, max_iter):
     for columns in slices:
         a[columns] = _direction(a[columns], 1e-12)
     change = 0.0
-    for n_iter in range(1, max_iter + 1):  # noqa: B007 - returned
+    for n_iter in range(1, max_iter + 1):  # noqa: B007 (how many it took is returned)
         change = 0.0
         for columns in slices:
             new = _direction(R[columns] @ a, 1e-13 * scale)
