@@ -12,6 +12,7 @@ from skfuse._mixed_features import MixedFeatures
 METRICS = ("euclidean", "sqeuclidean", "cosine", "correlation", "gower")
 _STANDARDIZED = ("euclidean", "sqeuclidean")
 _CHUNK_BYTES = 2**26
+_SMALL_CHUNK_BYTES = 2**20
 _NEAR = 1e-7  # squared distances below this share of the squared norms lose digits in the fast formula
 
 
@@ -147,17 +148,37 @@ class SubjectMetric:
 
 
 def mean_and_deviation(block):
-    """Mean and standard deviation of each feature over the cells present; 0 where it does not vary."""
-    missing = np.isnan(block)
-    n = len(block) - np.count_nonzero(missing, axis=0)
-    total = np.nansum if missing.any() else np.sum  # the same sums, without a copy of the block
-    mean = total(block, axis=0) / np.maximum(n, 1)
-    squares = block - mean
-    squares *= squares
-    variance = total(squares, axis=0) / np.maximum(n, 1)
+    """Mean and standard deviation of each feature over the cells present; 0 where it does not vary.
+
+    In double precision whatever the block is, a chunk of subjects at a time, so that no copy of the block is made.
+    """
+    n, total = np.zeros(block.shape[1], dtype=np.intp), np.zeros(block.shape[1])
+    for rows in row_chunks(block):
+        chunk = block[rows]
+        n += len(chunk) - np.count_nonzero(np.isnan(chunk), axis=0)
+        total += _sums(chunk)
+    mean = total / np.maximum(n, 1)
+    squares = np.zeros_like(mean)
+    for rows in row_chunks(block):
+        rest = block[rows] - mean
+        rest *= rest
+        squares += _sums(rest)
+    variance = squares / np.maximum(n, 1)
     eps = np.finfo(np.float64).eps
     constant = variance <= n * eps * variance + (n * mean * eps) ** 2  # rounding of the mean, as in StandardScaler
     return mean, np.sqrt(np.where(constant, 0.0, variance))
+
+
+def row_chunks(block):
+    """Slices of rows that stay in the cache of the processor in double precision."""
+    rows = max(1, _SMALL_CHUNK_BYTES // (8 * max(block.shape[1], 1)))
+    return (slice(start, start + rows) for start in range(0, len(block), rows))
+
+
+def _sums(values):
+    """Sum of the cells present of each feature; without the copy that nansum makes where all are."""
+    sums = np.sum(values, axis=0, dtype=np.float64)
+    return np.nansum(values, axis=0, dtype=np.float64) if np.isnan(sums).any() else sums
 
 
 def squared_distances(A, B):

@@ -98,7 +98,7 @@ def build_features(
             features.skipped[name] = "no subject has it" if not len(members) else "one subject has it"
             continue
         with task(name):
-            _encode(features, name, kernels, members, blocks, blocks_of)
+            _encode(features, name, kernels, members, blocks, blocks_of, approximation)
     if not features.kernels:
         return features
     pivots = _pivots(features, blocks_of, targets, approximation, rank, rng)
@@ -110,19 +110,19 @@ def build_features(
     return features
 
 
-def _encode(features, name, kernels, members, blocks, points_of):
+def _encode(features, name, kernels, members, blocks, points_of, approximation):
     """Encoded training subjects of each kernel that varies, in single precision."""
-    shared = {}
+    shared, dtype = {}, np.float32 if approximation == "nystroem" else np.float64  # others choose by differences
     for kernel in kernels:
         if kernel.kernel == "precomputed":
             raise ValueError(
                 f"Modality {name!r}: a precomputed kernel has no landmarks. Set approximation=None for it."
             )
         try:
-            points = kernel.fit_points(blocks[kernel.kernel == "gower"], shared)
+            points = kernel.fit_points(blocks[kernel.kernel == "gower"], shared, dtype)
         except ValueError as error:
             raise ValueError(f"Modality {name!r}: {error}") from error
-        if np.ptp(points, axis=0).max(initial=0.0) <= 0:
+        if _all_alike(points):
             features.skipped[name] = "all subjects who have it are alike"
             return
         key = ("single", kernel._encoding())
@@ -133,6 +133,11 @@ def _encode(features, name, kernels, members, blocks, points_of):
         features.kernels.append(kernel)
         features.modality.append(name)
         features.members[name] = members
+
+
+def _all_alike(points):
+    """Whether no subject differs from the first; most often the first few tell."""
+    return not any((points[start : start + _ROWS] != points[0]).any() for start in range(0, len(points), _ROWS))
 
 
 def _pivots(features, points_of, targets, approximation, rank, rng):
@@ -251,13 +256,14 @@ def _sum_products(features, points_of, targets, weights, missing):
     gram, target, sums = np.zeros((width, width)), np.zeros((width, len(targets))), np.zeros(width)
     prepared = _prepared(features)
     features.chunk = lambda rows: _chunk(features, prepared, points_of, places, rows, missing)
+    roots = np.sqrt(weights).astype(np.float32)[:, None]
     for start in range(0, n, _ROWS):
         rows = slice(start, min(start + _ROWS, n))
         F = features.chunk(rows)
-        weighted = F * weights[rows, None].astype(np.float32)
-        gram += weighted.T @ F
-        target += weighted.T @ (targets[:, rows].T - features.target_means).astype(np.float32)
-        sums += weighted.sum(axis=0, dtype=np.float64)
+        F *= roots[rows]
+        gram += F.T @ F  # of one array with itself, which takes half the multiplications
+        target += F.T @ (roots[rows] * (targets[:, rows].T - features.target_means)).astype(np.float32)
+        sums += (F.T @ roots[rows])[:, 0]
     features.means = sums / total
     features.gram = gram - total * np.outer(features.means, features.means)
     features.target = target

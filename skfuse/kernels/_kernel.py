@@ -6,13 +6,14 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skfuse._backend import asymmetry, to_device, to_host
-from skfuse._distances import mean_and_deviation
+from skfuse._distances import mean_and_deviation, row_chunks
 from skfuse._mixed_features import MixedFeatures
 from skfuse.kernels._functions import MEASURES, from_measure, measure, unit_profiles
 from skfuse.kernels._normalization import NORMALIZATIONS, KernelScale, learn_scale
 
 KERNELS = (*MEASURES, "gower", "precomputed")
 _WITH_WIDTH = ("rbf", "laplacian", "chi2")
+_AS_MEASURED = ("linear", "correlation", "precomputed")  # what kernels of one block share, and must not change
 _MOST_FOR_MEDIAN = 1000  # subjects whose distances give the median width
 _INDEFINITE = 1e-7  # share of its trace by which rounding in single precision may make a kernel indefinite
 
@@ -149,7 +150,7 @@ class ModalityKernel(BaseEstimator):
         K = _checked_gram(points) if self.kernel == "precomputed" else self._kernel(points, points, shared, device)
         return self._normalize_training(_symmetric(K))
 
-    def fit_points(self, block, shared=None):
+    def fit_points(self, block, shared=None, dtype=np.float64):
         """Learn the encoding and the width, and keep the encoded training subjects; no kernel is made.
 
         Parameters
@@ -158,6 +159,8 @@ class ModalityKernel(BaseEstimator):
             As in :meth:`fit`.
         shared : dict or None
             As in :meth:`fit_transform`.
+        dtype : dtype, default=float64
+            Precision in which the encoded subjects are kept.
 
         Returns
         -------
@@ -169,7 +172,7 @@ class ModalityKernel(BaseEstimator):
         if key not in shared:
             shared[key] = _Encoder(*self._encoding()).fit(block)
         self.encoder_ = shared[key]
-        self.points_ = self._encode(block, shared)
+        self.points_ = self._encode(block, shared, dtype)
         self.n_features_ = self.points_.shape[1]
         if self.kernel in _WITH_WIDTH:
             self.width_ = self.factor * (self._median(shared) if self.width == "median" else self.width)
@@ -200,7 +203,7 @@ class ModalityKernel(BaseEstimator):
         points = self._encode(block, shared)
         K = points if self.kernel == "precomputed" else self._kernel(points, self.points_, shared)
         learned = KernelScale(self.normalization, self.row_means_, self.mean_, self.scale_, self.varies_)
-        return learned.applied_to(np.array(K))  # a copy: kernels of one block share what they are made of
+        return learned.applied_to(np.array(K) if self.kernel in _AS_MEASURED else K)
 
     def raw(self, A, B):
         """The kernel as it is between encoded points, without normalization."""
@@ -233,10 +236,10 @@ class ModalityKernel(BaseEstimator):
         special = self.kernel if self.kernel in ("correlation", "gower", "precomputed") else "numbers"
         return special, bool(self.standardize) and not plain
 
-    def _encode(self, block, shared):
+    def _encode(self, block, shared, dtype=np.float64):
         key = ("points", self._encoding())
         if key not in shared:
-            shared[key] = self.encoder_.encode(block)
+            shared[key] = self.encoder_.encode(block, dtype)
         return shared[key]
 
     def _kernel(self, A, B, shared, device=None):
@@ -254,7 +257,7 @@ class ModalityKernel(BaseEstimator):
         points = self.points_
         if len(points) > _MOST_FOR_MEDIAN:
             points = points[np.random.default_rng(0).choice(len(points), _MOST_FOR_MEDIAN, replace=False)]
-            shared = {}
+            points, shared = points.astype(np.float64, copy=False), {}
         key = (MEASURES[self.kernel], self._encoding(), points.shape, id(points), None)
         if key not in shared:
             shared[key] = measure(self.kernel, points, points)
@@ -283,13 +286,14 @@ class _Encoder:
             self.features_ = MixedFeatures().fit(block)
             self.fill_ = _middles(self.features_.encode(block), self.features_.is_category)
         elif self.special == "numbers" or self.special == "correlation":
-            block = np.asarray(block, dtype=np.float64)
+            block = np.asarray(block)
+            block = block if block.dtype.kind == "f" else block.astype(np.float64)
             self.fill_, deviation = mean_and_deviation(block)
             self.unknown_ = np.isnan(block).all(axis=0)  # of no training subject: counts for nothing
             self.scale_ = np.where(deviation > 0, deviation, np.inf)  # a constant feature counts for nothing
         return self
 
-    def encode(self, block):
+    def encode(self, block, dtype=np.float64):
         if self.special == "precomputed":
             rows = np.asarray(block, dtype=np.float64)
             if not np.isfinite(rows).all():
@@ -297,16 +301,24 @@ class _Encoder:
             return rows
         if self.special == "gower":
             points = self.features_.encode(block)
-            return np.where(np.isnan(points), self.fill_, points)
-        points = np.asarray(block, dtype=np.float64)
-        if self.unknown_.any() or np.isnan(points).any():
-            points = np.where(self.unknown_ | np.isnan(points), self.fill_, points)
+            return np.where(np.isnan(points), self.fill_, points).astype(dtype, copy=False)
+        block = np.asarray(block)
+        points = np.empty(block.shape, dtype=dtype)
+        for rows in row_chunks(block):
+            points[rows] = self._numbers(block[rows])
+        return points
+
+    def _numbers(self, block):
+        """Complete, and standardized or made a profile, in double precision."""
+        points = block.astype(np.float64)
+        unknown = np.isnan(points)
+        if self.unknown_.any() or unknown.any():
+            points = np.where(self.unknown_ | unknown, self.fill_, points)
         if self.special == "correlation":
             return unit_profiles(points)
-        if not self.standardize:
-            return points
-        points = points - self.fill_
-        points /= self.scale_
+        if self.standardize:
+            points -= self.fill_
+            points /= self.scale_
         return points
 
 

@@ -142,7 +142,9 @@ def choose_landmarks(points, n_landmarks, *, method="uniform", kernel=None, rand
     array([[0., 0.],
            [1., 1.]])
     """
-    points = np.asarray(to_host(points), dtype=np.float64)
+    points = np.asarray(to_host(points))
+    if points.dtype.kind != "f" or method != "uniform":  # a uniform draw needs no digits
+        points = points.astype(np.float64, copy=False)
     if points.ndim != 2 or not np.isfinite(points).all():
         raise ValueError(
             f"`points` has shape {points.shape}, wanted finite numbers of shape (n_subjects, n_features). Leave out "
