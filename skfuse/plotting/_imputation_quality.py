@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from textwrap import wrap
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from skfuse.plotting._clusters import cluster_color, cluster_marker
 from skfuse.plotting._display import Display, say_nothing_to_show
@@ -64,8 +65,10 @@ class ImputationQualityDisplay(Display):
 
         Raises
         ------
+        NotFittedError
+            If an imputer is not fitted.
         ValueError
-            If an imputer has not measured its quality.
+            If it has not measured its quality.
         """
         if isinstance(imputer, Mapping):
             return cls.from_quality({str(name): _quality_of(one) for name, one in imputer.items()})
@@ -225,11 +228,11 @@ class ImputationQualityDisplay(Display):
 
 
 def _quality_of(imputer):
+    check_is_fitted(imputer)
     quality = getattr(imputer, "quality_", None)
     if quality is None:
         raise ValueError(
-            f"{type(imputer).__name__} has no `quality_`. Give a fitted ModalityImputer with cv=5 and "
-            "for_inference=False."
+            f"{type(imputer).__name__} has no `quality_`. Fit a ModalityImputer with cv=5 and for_inference=False."
         )
     return quality
 

@@ -98,7 +98,7 @@ class JointSpaceDisplay(Display):
 
     @classmethod
     def from_estimator(
-        cls, joint_space, X, y=None, *, components=(0, 1), modality=None, n_loadings=8, uncertainty="mean"
+        cls, joint_space, X, y=None, *, components=None, modality=None, n_loadings=8, uncertainty="mean"
     ):
         """Compute the coordinates of subjects.
 
@@ -110,8 +110,8 @@ class JointSpaceDisplay(Display):
             The subjects, with whatever modalities each has.
         y : array-like of shape (n_subjects,) or None, default=None
             Classes or numbers that color the subjects; numbers with more than 10 different values count as such.
-        components : tuple of one or two int, default=(0, 1)
-            Which components to draw.
+        components : tuple of one or two int, or None, default=None
+            Which components to draw; None draws the first two, or the only one there is.
         modality : str or None, default=None
             None draws the joint space. A name draws the individual components of this modality, where the space has
             such (``individual_<modality>`` or ``compensation_<modality>``), and otherwise where subjects stand in the

@@ -101,6 +101,8 @@ def _loadings(joint_space, part, modality):
 def checked_components(components, location):
     """Which components to draw, one or two."""
     n = location.scores.shape[1]
+    if components is None:
+        return list(range(min(n, 2)))
     given = list(components) if np.iterable(components) else [components]
     fits = all(isinstance(k, Integral) and not isinstance(k, bool) and 0 <= k < n for k in given)
     if not fits or len(given) not in (1, 2) or len(set(given)) < len(given):

@@ -155,8 +155,10 @@ def test_what_is_no_better_than_the_mean_is_hollow_and_what_is_far_worse_an_arro
 def test_an_imputer_that_has_not_measured_and_other_things_are_refused(cohort):
     with pytest.raises(ValueError, match="cv=5"):
         ImputationQualityDisplay.from_estimator(ModalityImputer(cv=None).fit(cohort.X))
-    with pytest.raises(ValueError, match="no `quality_`"):
+    with pytest.raises(NotFittedError, match="not fitted"):
         ImputationQualityDisplay.from_estimator({"gaussian": ModalityImputer()})
+    with pytest.raises(ValueError, match="no `quality_`"):
+        ImputationQualityDisplay.from_estimator(GroupFactorAnalysis(n_components=2).fit(cohort.X))
     with pytest.raises(TypeError, match="got list"):
         ImputationQualityDisplay.from_quality([1])
     with pytest.raises(TypeError, match="got float"):
@@ -316,14 +318,22 @@ def test_one_modality_alone_or_its_individual_components(cohort, factors, ajive,
 
 
 def test_a_single_component_spreads_the_classes_in_height(cohort, ajive):
-    display = drawn(JointSpaceDisplay.from_estimator(ajive, cohort.X, cohort.y, components=(0,)))
+    display = drawn(JointSpaceDisplay.from_estimator(ajive, cohort.X, cohort.y))
+    assert display.names == ("joint 0",)
     ranges = {}
     for label in ("0", "1"):
         heights = display._points()[display.y == label, 1]
         ranges[label] = heights.min(), heights.max()
     assert ranges["0"][0] > ranges["1"][1]
     with pytest.raises(ValueError, match=r"one or two of the 1 of 'joint'.*components=\(0,\)"):
-        JointSpaceDisplay.from_estimator(ajive, cohort.X)
+        JointSpaceDisplay.from_estimator(ajive, cohort.X, components=(0, 1))
+
+
+def test_a_space_without_components_is_told():
+    X = np.random.default_rng(0).normal(size=(40, 8))
+    nothing = AJIVE({"one": slice(0, 4), "two": slice(4, 8)}, joint_rank=0, individual_ranks=1, signal_ranks=1).fit(X)
+    with pytest.raises(ValueError, match="has no joint components"):
+        JointSpaceDisplay.from_estimator(nothing, X)
 
 
 def test_bad_input_is_refused(cohort, factors):
