@@ -6,7 +6,8 @@ from scipy.optimize import nnls
 
 from skfuse._backend import asymmetry, to_host
 
-_ROWS = 2**22  # entries of all kernels that are multiplied at a time
+_ENTRIES = 2**22  # of all kernels that are multiplied at a time
+_CACHED = 2**17  # the same where the cache of the processor should hold them
 _ROUNDING = 1e-13  # share of an entry
 _NOTHING = 1e-12  # share of a kernel that rounding leaves when it is centered
 
@@ -148,13 +149,13 @@ def centered_products(kernels, weight=None):
     """Inner products of all pairs of centered kernels (n_kernels, n_kernels), without a centered copy of any."""
     n, xp, here = kernels[0].shape[0], array_namespace(*kernels), device(kernels[0])
     products, sums = np.zeros((len(kernels), len(kernels))), np.empty((len(kernels), n))
-    step = max(1, _ROWS // (n * len(kernels)))
+    step = max(1, (_CACHED if isinstance(kernels[0], np.ndarray) else _ENTRIES) // (n * len(kernels)))
     root = None if weight is None else xp.asarray(np.sqrt(weight), device=here)
     # what centering would take away anyway, and digits with it
     shift = [float(xp.mean(xp.astype(K[0, :], xp.float64))) for K in kernels]
     for start in range(0, n, step):
         some = slice(start, min(start + step, n))
-        rows = xp.stack([xp.astype(K[some, :], xp.float64) - c for K, c in zip(kernels, shift, strict=True)])
+        rows = xp.stack([xp.astype(K[some, :], xp.float64, copy=False) - c for K, c in zip(kernels, shift, strict=True)])
         if weight is not None:  # as if subjects were there as often as they count
             rows = rows * (root[some, None] * root[None, :])
         sums[:, some] = to_host(xp.sum(rows, axis=2) if weight is None else rows @ root)
@@ -184,12 +185,14 @@ def check_kernels(kernels):
                 f"Kernel {number} has shape {tuple(K.shape)}, wanted ({n}, {n}): a row and a column for each subject, "
                 "the same subjects in all kernels."
             )
-        if not bool(xp.all(xp.isfinite(K))):
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = xp.sum(K)  # finite unless it holds a NaN or an infinity, or overflows: one pass for most kernels
+        if not bool(xp.isfinite(total)) and not bool(xp.all(xp.isfinite(K))):
             raise ValueError(
                 f"Kernel {number} contains NaN or infinity. Leave subjects without the modality out of it."
             )
         apart = asymmetry(K)
-        if apart > 1e-6 * float(xp.max(xp.abs(K))):
+        if apart > 1e-6 * max(float(xp.max(K)), -float(xp.min(K))):
             raise ValueError(
                 f"Kernel {number} is not symmetric: entries differ from their mirror image by up to {apart:.3g}. "
                 "Average it with its transpose if both mean the same."

@@ -31,7 +31,7 @@ def test_products_are_those_of_centered_copies(cohort, monkeypatch):
     copies = [centered(K) for K in kernels]
     expected = [[np.sum(K * L) for L in copies] for K in copies]
     for rows in (10**6, 700):  # in one piece, and a few rows at a time
-        monkeypatch.setattr("skfuse.kernels._alignment._ROWS", rows)
+        monkeypatch.setattr("skfuse.kernels._alignment._CACHED", rows)
         np.testing.assert_allclose(centered_products(kernels), expected, rtol=1e-10)
     cosine = expected[0][1] / np.sqrt(expected[0][0] * expected[1][1])
     assert centered_alignment(kernels[0], kernels[1]) == pytest.approx(cosine, rel=1e-10)
