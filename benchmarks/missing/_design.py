@@ -33,6 +33,17 @@ def factor_cohort(n=N_SUBJECTS, *, n_blocks=N_BLOCKS, width=WIDTH, missing=MISSI
     return values, has
 
 
+def shared_factors(n=N_SUBJECTS, *, seed=SEED):
+    """The factors (n, 10) that all blocks share in the cohort of this seed, which draws them first."""
+    return np.random.default_rng([2, seed]).normal(size=(n, N_SHARED))
+
+
+def overlap(scores, factors):
+    """Share of the space of the factors that lies in that of the scores: mean squared canonical correlation."""
+    bases = [np.linalg.svd(part - part.mean(axis=0), full_matrices=False)[0] for part in (scores, factors)]
+    return float(np.sum((bases[0].T @ bases[1]) ** 2) / factors.shape[1])
+
+
 def masked(values, has):
     """The values with the blocks that are missing as NaN."""
     width = values.shape[1] // has.shape[1]

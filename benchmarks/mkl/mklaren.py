@@ -14,26 +14,19 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import load_diabetes
 
+from benchmarks.peer import ONE_THREAD, Peer
 from benchmarks.record import write
 from skfuse.kernels._mklaren import mklaren_pivots
 
-PEER = Path(__file__).with_name("_peer_mklaren.py")
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+MKLAREN = Peer("mklaren", Path(__file__).with_name("_peer_mklaren.py"))
 QUICK_START = [(0, "rbf_kernel", {"sigma": 30.0}), (0, "linear_kernel", {}), (0, "poly_kernel", {"degree": 3})]
 STANDARDIZED = [(0, "rbf_kernel", {"sigma": 2.0}), *QUICK_START[1:]]
-
-
-def interpreter():
-    """The interpreter with mklaren; None where SKFUSE_MKLAREN does not name one."""
-    path = os.environ.get("SKFUSE_MKLAREN", "")
-    return path if path and Path(path).exists() else None
 
 
 def column_pairs(blocks, kernels):
@@ -62,19 +55,10 @@ def planted_modalities(n, seed):
     return blocks, y, kernels
 
 
-def mklaren(peer, blocks, y, kernels, *, rank, delta, ridge):
+def mklaren(blocks, y, kernels, *, rank, delta, ridge):
     """What mklaren makes of it: kernels, pivots, path, fitted values and CPU seconds."""
-    with tempfile.TemporaryDirectory() as folder:
-        given, made = Path(folder, "given.npz"), Path(folder, "made.npz")
-        named = {f"block_{position}": block for position, block in enumerate(blocks)}
-        np.savez(given, **named, kernels=json.dumps(kernels), y=y, rank=rank, delta=delta, ridge=ridge)
-        done = subprocess.run(
-            [peer, PEER, given, made], capture_output=True, text=True, check=False, env=os.environ | ONE_THREAD
-        )
-        if done.returncode:
-            raise RuntimeError(f"mklaren failed in {peer}; see benchmarks/environments/mklaren.txt.\n{done.stderr}")
-        with np.load(made) as found:
-            return {name: found[name] for name in found}
+    named = {f"block_{position}": block for position, block in enumerate(blocks)}
+    return MKLAREN.run(**named, kernels=json.dumps(kernels), y=y, rank=rank, delta=delta, ridge=ridge)
 
 
 def compare(path, reference, y):
@@ -108,13 +92,11 @@ def quick_start_settings():
 
 
 def main(n=2000, freeze=None):
-    peer = interpreter()
-    if peer is None:
-        print("mklaren: skipped, set SKFUSE_MKLAREN to the interpreter of benchmarks/environments/mklaren.txt")
+    if not MKLAREN.is_there():
         return None
     figures, frozen = {}, {}
     for name, X, y, kernels, options in quick_start_settings():
-        reference = mklaren(peer, [X], y, kernels, **options)
+        reference = mklaren([X], y, kernels, **options)
         path = mklaren_pivots(column_pairs([X], kernels), y, signed_start=True, **options)
         figures[name] = compare(path, reference, y)
         frozen[name] = {
@@ -124,7 +106,7 @@ def main(n=2000, freeze=None):
             "fitted": reference["fitted"].tolist(),
         }
         print(f"{name}: " + ", ".join(f"{what} {value:.3g}" for what, value in figures[name].items()), flush=True)
-    figures[f"10 RBF kernels, rank 50, n = {n:,}"] = speed(peer, n)
+    figures[f"10 RBF kernels, rank 50, n = {n:,}"] = speed(n)
     write("mkl_mklaren", figures, command="python -m benchmarks.mkl.mklaren", seed=n)
     if freeze:
         origin = "mklaren 1.2 converted by lib2to3, benchmarks/mkl/mklaren.py --freeze; " + str(reference["versions"])
@@ -132,7 +114,7 @@ def main(n=2000, freeze=None):
     return figures
 
 
-def speed(peer, n):
+def speed(n):
     """CPU seconds of both from features to the end of the path, ours the median of 5 runs in a process of its own."""
     blocks, y, kernels = planted_modalities(n, seed=n)
     options = {"rank": 50, "delta": 10, "ridge": 0.0}
@@ -142,7 +124,7 @@ def speed(peer, n):
     path = mklaren_pivots(column_pairs(blocks, kernels), y, **options)
     found = {}
     for sign in (1.0, -1.0):
-        reference = mklaren(peer, blocks, sign * y, kernels, **options)
+        reference = mklaren(blocks, sign * y, kernels, **options)
         mine = mklaren_pivots(column_pairs(blocks, kernels), sign * y, signed_start=True, **options)
         found[f"target × {sign:+g}"] = compare(mine, reference, y) | {"mklaren 1.2, CPU s": float(reference["seconds"])}
     theirs = min(values["mklaren 1.2, CPU s"] for values in found.values())

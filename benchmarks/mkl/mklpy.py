@@ -14,7 +14,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -26,10 +25,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC
 
 from benchmarks.mkl._design import FEATURES, kernel_names, make_modalities, rbf_kernels
+from benchmarks.peer import ONE_THREAD, Peer
 from benchmarks.record import write
 
-PEER = Path(__file__).with_name("_peer_mklpy.py")
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+MKLPY = Peer("mklpy", Path(__file__).with_name("_peer_mklpy.py"))
 LAMBDA, C, N_TEST, REPEATS = 0.1, 1.0, 1000, 3
 VARIANTS = {
     "libsvm": {"solver": "libsvm"},  # its default
@@ -37,26 +36,6 @@ VARIANTS = {
     "cvxopt": {"solver": "cvxopt"},
 }
 PUBLISHED = [0.0, 0.0136, 0.0277, 0.0431, 0.0603, 0.0797, 0.1015, 0.1258, 0.1527, 0.1820, 0.2137]
-
-
-def interpreter():
-    """The interpreter with MKLpy; None where SKFUSE_MKLPY does not name one."""
-    path = os.environ.get("SKFUSE_MKLPY", "")
-    return path if path and Path(path).exists() else None
-
-
-def mklpy(peer, task, **given):
-    """What MKLpy makes of it, in a process of its environment."""
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder, "given.npz"), Path(folder, "made.npz")
-        np.savez(source, task=task, **given)
-        done = subprocess.run(
-            [peer, PEER, source, target], capture_output=True, text=True, check=False, env=os.environ | ONE_THREAD
-        )
-        if done.returncode:
-            raise RuntimeError(f"MKLpy failed in {peer}; see benchmarks/environments/mklpy.txt.\n{done.stderr}")
-        with np.load(target) as found:
-            return {name: found[name] for name in found}
 
 
 # The example of MKLpy ---------------------------------------------------------------------------------------------
@@ -90,7 +69,7 @@ def scores(y, decision):
     return {"ACC": accuracy_score(y > 0, decision > 0), "AUC": roc_auc_score(y, decision)}
 
 
-def example(peer):
+def example():
     """Both sides on the example, and the SVM on our weights by two ways."""
     from skfuse.kernels import easymkl_weights
 
@@ -101,7 +80,7 @@ def example(peer):
     K, K_test = np.tensordot(weights, stack, 1), np.tensordot(weights, kernels[:, test][:, :, train], 1)
     machine = SVC(C=C, kernel="precomputed").fit(K, y[train])
     by_svc, by_estimator = machine.decision_function(K_test), estimator_decision(kernels, y, train, test)
-    reference = mklpy(peer, "example", X=X, y=y, train=train, test=test, easymkl_lambda=LAMBDA)
+    reference = MKLPY.run(task="example", X=X, y=y, train=train, test=test, easymkl_lambda=LAMBDA)
     found = {
         "MKLpy 0.6": {
             "weights": reference["weights"].astype(float).round(4).tolist(),
@@ -204,11 +183,11 @@ def in_fresh_process(n, dtype):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def speed(peer, n):
+def speed(n):
     """CPU seconds of EasyMKL on both sides, and the ratios."""
     sides = {f"skfuse, {dtype}": in_fresh_process(n, dtype) for dtype in ("float32", "float64")}
     options = {"n": n, "seed": n, "n_test": N_TEST, "repeats": REPEATS}
-    theirs = mklpy(peer, "easymkl", **options, variants=json.dumps(VARIANTS))
+    theirs = MKLPY.run(task="easymkl", **options, variants=json.dumps(VARIANTS))
     found = {f"MKLpy, {name}": _seconds(theirs, name) for name in VARIANTS}
     for name, mine in sides.items():
         found[name] = {
@@ -242,10 +221,10 @@ def _seconds(theirs, name):
     }
 
 
-def alignf(peer, n=1000):
+def alignf(n=1000):
     """CPU seconds of alignf on both sides; MKLpy's has no signs, so that weights may be negative."""
     mine = in_fresh_process(n, "float64")["alignf"]
-    theirs = mklpy(peer, "cka", n=n, seed=n, n_test=N_TEST, repeats=REPEATS)
+    theirs = MKLPY.run(task="cka", n=n, seed=n, n_test=N_TEST, repeats=REPEATS)
     found = {
         "skfuse, CPU s": mine["weights"],
         "MKLpy CKA, CPU s": float(theirs["weights"]),
@@ -262,14 +241,12 @@ def alignf(peer, n=1000):
 
 
 def main(sizes=(1000, 2000, 4000)):
-    peer = interpreter()
-    if peer is None:
-        print("mklpy: skipped, set SKFUSE_MKLPY to the interpreter of benchmarks/environments/mklpy.txt")
+    if not MKLPY.is_there():
         return None
-    figures = {"breast cancer": example(peer)}
+    figures = {"breast cancer": example()}
     for n in sizes:
-        figures[f"EasyMKL, 10 RBF kernels, n = {n:,}"] = speed(peer, n)
-    figures["alignf, 10 RBF kernels, n = 1,000"] = alignf(peer)
+        figures[f"EasyMKL, 10 RBF kernels, n = {n:,}"] = speed(n)
+    figures["alignf, 10 RBF kernels, n = 1,000"] = alignf()
     write("mkl_mklpy", figures, command="python -m benchmarks.mkl.mklpy", seed=list(sizes))
     return figures
 

@@ -29,11 +29,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from benchmarks.mkl._design import FACTORS, FEATURES, make_modalities
+from benchmarks.peer import ONE_THREAD
 from benchmarks.record import peak_memory, write
 
 SIZES, RANK, N_TEST, N_TUNE, N_ACCURACY, REPEATS = (10_000, 30_000, 100_000), 50, 4000, 2000, 10_000, 3
 WANTED = {"CPU s at 100,000": 2.0, "GB at 100,000": 1.0}
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
 C_SCALE = 0.01
 C_GRID, SVC_C, SVC_WIDTHS = (1e-4, 1e-3, 1e-2, 1e-1), (0.1, 1.0, 10.0, 100.0), (0.25, 1.0)
 

@@ -21,9 +21,9 @@ import numpy as np
 from sklearn.svm import SVC
 
 from benchmarks.mkl._design import kernel_names, make_modalities, rbf_kernels
+from benchmarks.peer import ONE_THREAD
 from benchmarks.record import write
 
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
 C, GAP, REPEATS, MOST_ROUNDS = 1.0, 1e-2, 3, 200
 
 

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.data import data_folder
 from benchmarks.record import write
-from benchmarks.snf.parity import VIEWS, interpreter, public_blocks, snfpy
+from benchmarks.snf.parity import SNFPY, VIEWS, public_blocks, snfpy
 from skfuse.modalities import join_modalities
 from skfuse.similarity import ANF, GMC, NEMO, SNFClustering
 from skfuse.similarity._fuse import start_network
@@ -72,16 +72,15 @@ def accuracy(y, found):
 
 def of_snfpy(y):
     """NMI of snfpy and scikit-learn's spectral clustering, for raw or standardized features and both distances."""
-    path, figures = interpreter(), {}
-    if path is None:
-        print("snfpy: skipped, set SKFUSE_SNFPY")
+    figures = {}
+    if not SNFPY.is_there():
         return figures
     for scaling in ("raw", "standardized"):
         for metric in ("euclidean", "sqeuclidean"):
             blocks = public_blocks("mfeat")
             if scaling == "standardized":
                 blocks = [StandardScaler().fit_transform(block) for block in blocks]
-            fused = snfpy(path, blocks, metric, normalize=False)["fused"]
+            fused = snfpy(blocks, metric, normalize=False)["fused"]
             found = spectral_clustering(fused, n_clusters=10, random_state=0)
             figures[f"{scaling}, {metric}"] = {"NMI": nmi(y, found)}
             print("snfpy", scaling, metric, figures[f"{scaling}, {metric}"], flush=True)

@@ -11,15 +11,13 @@ is shown as it is, with the number of tied rows, and without such samples, where
 """
 
 import argparse
-import os
-import subprocess
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.data import data_folder
+from benchmarks.peer import Peer
 from benchmarks.record import write
 from skfuse._distances import SubjectMetric
 from skfuse.similarity import fuse_affinities, local_affinity
@@ -27,14 +25,8 @@ from skfuse.similarity import fuse_affinities, local_affinity
 N_NEIGHBORS, MU, N_ITER = 20, 0.5, 20
 METRICS = ("euclidean", "sqeuclidean")
 VIEWS = {"snf_sim": ("data1", "data2"), "mfeat": ("fac", "fou", "kar", "mor", "pix", "zer")}
-PEER = Path(__file__).with_name("_peer_snfpy.py")
+SNFPY = Peer("snfpy", Path(__file__).with_name("_peer_snfpy.py"))
 TOLERANCE = 1e-12
-
-
-def interpreter():
-    """The interpreter with snfpy; None where SKFUSE_SNFPY does not name one."""
-    path = os.environ.get("SKFUSE_SNFPY", "")
-    return path if path and Path(path).exists() else None
 
 
 def public_blocks(name):
@@ -79,22 +71,15 @@ def planted_blocks(n_subjects, seed):
     return blocks
 
 
-def snfpy(peer, blocks, metric, *, normalize=True):
-    """What snfpy makes of the blocks: affinities, fused network and CPU seconds of both."""
-    with tempfile.TemporaryDirectory() as folder:
-        given, made = Path(folder, "given.npz"), Path(folder, "made.npz")
-        named = {f"block_{position}": block for position, block in enumerate(blocks)}
-        np.savez(given, **named, metric=metric, n_neighbors=N_NEIGHBORS, mu=MU, n_iter=N_ITER, normalize=normalize)
-        done = subprocess.run([peer, PEER, given, made], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"snfpy failed in {peer}; see benchmarks/environments/snfpy.txt.\n{done.stderr}")
-        with np.load(made) as found:
-            return {name: found[name] for name in found}
+def snfpy(blocks, metric, *, normalize=True):
+    """What snfpy makes of the blocks: affinities, fused network, CPU seconds of both and peak memory."""
+    named = {f"block_{position}": block for position, block in enumerate(blocks)}
+    return SNFPY.run(**named, metric=metric, n_neighbors=N_NEIGHBORS, mu=MU, n_iter=N_ITER, normalize=normalize)
 
 
-def compare(peer, blocks, metric):
+def compare(blocks, metric):
     """Largest differences to snfpy for one data set."""
-    reference = snfpy(peer, blocks, metric)
+    reference = snfpy(blocks, metric)
     affinities = []
     for block in blocks:
         points = SubjectMetric(metric).fit(block)
@@ -116,9 +101,7 @@ def compare(peer, blocks, metric):
 
 
 def main(sizes=(500, 2000)):
-    peer = interpreter()
-    if peer is None:
-        print("parity: skipped, set SKFUSE_SNFPY to the interpreter of benchmarks/environments/snfpy.txt")
+    if not SNFPY.is_there():
         return None
     cohorts = {name: public_blocks(name) for name in VIEWS}
     cohorts["mfeat, no equal samples"] = without_equal_samples(cohorts["mfeat"])
@@ -129,7 +112,7 @@ def main(sizes=(500, 2000)):
             print(f"{name}: skipped, the data are not here (set SKFUSE_DATA)")
             continue
         for metric in METRICS:
-            found = compare(peer, blocks, metric)
+            found = compare(blocks, metric)
             figures[f"{name}, {metric}"] = found
             ties, _, *fused = found.values()  # affinities carry the rounding of distances of near pairs
             shown = ", ".join(f"{what} {value:.1e}" for what, value in list(found.items())[1:])

@@ -12,16 +12,11 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-import numpy as np
-
+from benchmarks.peer import ONE_THREAD
 from benchmarks.record import peak_memory, write
-from benchmarks.snf.parity import MU, N_ITER, N_NEIGHBORS, PEER, interpreter, planted_blocks
-
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+from benchmarks.snf.parity import MU, N_ITER, N_NEIGHBORS, SNFPY, planted_blocks, snfpy
 
 
 def own(n_subjects):
@@ -57,37 +52,26 @@ def _figures(began, between, wall):
     }
 
 
-def peer(n_subjects, path):
+def peer(n_subjects):
     """The same of snfpy, in a process of its environment."""
-    with tempfile.TemporaryDirectory() as folder:
-        given, made = Path(folder, "given.npz"), Path(folder, "made.npz")
-        blocks = {f"block_{i}": block for i, block in enumerate(planted_blocks(n_subjects, seed=n_subjects))}
-        np.savez(given, **blocks, metric="sqeuclidean", n_neighbors=N_NEIGHBORS, mu=MU, n_iter=N_ITER, normalize=True)
-        began = time.perf_counter()
-        done = subprocess.run(
-            [path, PEER, given, made], capture_output=True, text=True, check=False, env=os.environ | ONE_THREAD
-        )
-        if done.returncode:
-            raise RuntimeError(f"snfpy failed; see benchmarks/environments/snfpy.txt.\n{done.stderr}")
-        with np.load(made) as found:
-            return {
-                "affinity, CPU s": float(found["affinity_seconds"]),
-                "fusion, CPU s": float(found["fusion_seconds"]),
-                "wall s": time.perf_counter() - began,
-                "peak MB": float(found["peak_mb"]),
-            }
+    began = time.perf_counter()
+    found = snfpy(planted_blocks(n_subjects, seed=n_subjects), "sqeuclidean")
+    return {
+        "affinity, CPU s": float(found["affinity_seconds"]),
+        "fusion, CPU s": float(found["fusion_seconds"]),
+        "wall s": time.perf_counter() - began,
+        "peak MB": float(found["peak_mb"]),
+    }
 
 
 def main(sizes=(1000, 2000, 4000)):
-    path = interpreter()
-    if path is None:
-        print("speed: skipped, set SKFUSE_SNFPY to the interpreter of benchmarks/environments/snfpy.txt")
+    if not SNFPY.is_there():
         return None
     figures = {}
     for n in sizes:
         command = [sys.executable, "-m", "benchmarks.snf.speed", "--own", str(n)]
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | ONE_THREAD)
-        mine, theirs = json.loads(done.stdout.splitlines()[-1]), peer(n, path)
+        mine, theirs = json.loads(done.stdout.splitlines()[-1]), peer(n)
         ratio = {key: theirs[key] / mine[key] for key in mine}
         figures[f"n = {n:,}"] = {"skfuse": mine, "snfpy 0.2.2": theirs, "snfpy / skfuse": ratio}
         for name, found in figures[f"n = {n:,}"].items():
