@@ -2,8 +2,10 @@
 
 import numpy as np
 from scipy.linalg.blas import dsyrk
-from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
+from scipy.linalg.lapack import dpotrf, dpotrs
 from scipy.special import log_ndtr, ndtri_exp
+
+from skfuse.kernels._bayesian_trajectory import Trajectory
 
 _STEPS = 2  # moves of the kernel weights with the weights of subjects integrated out, for each draw
 _TURNS = 1  # of which signs
@@ -50,8 +52,8 @@ def draw_weights(stack, y, *, prior, margin, sigma_g, start, n_draws, random_sta
 
     so that they do not have to wait for each other. Every draw is a few random-walk moves of :math:`(b, e, \log
     \upsilon)` on this density, then exact draws of :math:`a`, of its precisions and, for classes, of the latent
-    outputs :math:`t`. The shape and the length of the walk are learned in a warm-up, half as long as the draws, and
-    fixed afterwards.
+    outputs :math:`t`; for classes also a Hamiltonian move of :math:`(b, e, a)` with the latent outputs integrated out.
+    The shape and the lengths of the moves are learned in a warm-up, half as long as the draws, and fixed afterwards.
 
     Parameters
     ----------
@@ -81,10 +83,10 @@ def draw_weights(stack, y, *, prior, margin, sigma_g, start, n_draws, random_sta
     draws = np.empty((n_draws, len(stack)))
     for number in range(-warm_up, n_draws):
         walk.move_without_subjects()
-        walk.draw_latents()
         walk.draw_subjects()
         walk.move_without_latents()
         walk.rescale()
+        walk.follow_slope()
         walk.draw_rest()
         if number < 0:
             walk.learn(warm_up + number)
@@ -140,6 +142,7 @@ class _Walk:
         covariance = np.diag(np.r_[covariance[0, 0], np.full(len(stack), 0.05), np.diag(covariance)[1 + len(stack) :]])
         self.far = _Proposal(covariance, len(stack), random_state)
         self.near = _Proposal(covariance, len(stack), random_state)
+        self.trajectory = None if margin is None else Trajectory(stack, y, prior, margin, sigma_g, random_state)
 
     def split(self, position):
         """Bias, kernel weights and the variance of the target about its mean."""
@@ -211,22 +214,6 @@ class _Walk:
         inside = (self.y * target > self.margin).all()
         return np.exp(log_c) * self.position, target, (len(target) + len(self.position)) * log_c if inside else -np.inf
 
-    def draw_latents(self):
-        """Latent outputs of classes one at a time, each given the others, weights of subjects integrated out."""
-        if self.margin is None:
-            return
-        inverse = dpotri(self.parts[1], lower=1)[0]
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
-        sd = 1.0 / np.sqrt(np.diag(inverse))
-        pull = inverse @ (self.target - self.position[0])
-        log_u = np.log(self.rng.uniform(size=len(sd)))
-        for i in range(len(sd)):
-            mean = self.target[i] - pull[i] * sd[i] ** 2
-            cut = (self.margin - self.y[i] * mean) / sd[i]
-            new = mean - self.y[i] * sd[i] * ndtri_exp(log_u[i] + log_ndtr(-cut))
-            pull += inverse[i] * (new - self.target[i])
-            self.target[i] = new
-
     def draw_subjects(self):
         """Weights of subjects: a draw from the prior, corrected by what the data say beyond it (Matheron's rule)."""
         (K, L), (b, _, noise) = self.parts, self.split(self.position)
@@ -278,6 +265,15 @@ class _Walk:
         else:
             self.a, self.H = a, H
 
+    def follow_slope(self):
+        """Move kernel weights and weights of subjects together, the latent outputs of classes integrated out."""
+        if self.trajectory is None:
+            return
+        M = len(self.H)
+        point = self.trajectory.move(np.r_[self.position, self.a], self.precisions)
+        self.position, self.a = point[: 1 + M], point[1 + M :]
+        self.H = self.stack @ self.a
+
     def draw_rest(self):
         """Precisions of subjects and, for classes, latent outputs, from their exact conditionals."""
         shape, scale = self.prior["lambda"]
@@ -297,6 +293,8 @@ class _Walk:
         self.center = self.center + 2.0 / (number + _FORGOTTEN) * away
         self.far.learn(away, number)
         self.near.learn(away, number)
+        if self.trajectory is not None:
+            self.trajectory.learn(number)
 
 
 def _log_student(values, shape, scale):

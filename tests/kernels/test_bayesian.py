@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.optimize import check_grad
 from scipy.stats import gamma, multivariate_normal, norm, truncnorm
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import rbf_kernel
@@ -11,6 +12,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 from skfuse.kernels._bayesian import bayesian_weights
 from skfuse.kernels._bayesian_draws import effective_draws, normalize_weights
 from skfuse.kernels._bayesian_factors import VariationalModel
+from skfuse.kernels._bayesian_trajectory import Trajectory
 
 FIXED = {f"{kind}_{name}": value for name in ("lambda", "gamma") for kind, value in (("alpha", 1e6), ("beta", 1e-6))}
 
@@ -195,6 +197,46 @@ def test_draws_of_classes_follow_the_posterior_of_two_subjects():
     sd = np.sqrt(np.sum(mass * (share - mean) ** 2))
     assert abs(found.normalized_weights[0] - mean) < 4 * sd / np.sqrt(found.effective_draws) + 0.005
     assert found.normalized_sd[0] == pytest.approx(sd, rel=0.15)
+
+
+PRIOR = {"gamma": (0.8, 1.7), "omega": (1.3, 0.6)}
+
+
+def test_slope_of_a_trajectory_is_that_of_the_density():
+    rng = np.random.default_rng(3)
+    stack, y, _ = make_cohort(n=12, weights=(1.0, 0.5), task="classification")
+    trajectory = Trajectory(stack, y, PRIOR, 0.7, 0.3, rng)
+    precisions = rng.gamma(2.0, size=12)
+    for size in (0.1, 1.0, 10.0):
+        point = size * rng.normal(size=15)
+        slope = trajectory.density(point, precisions)[1]
+        error = check_grad(
+            lambda q: trajectory.density(q, precisions)[0],
+            lambda q: trajectory.density(q, precisions)[1],
+            point,
+        )
+        assert error < 1e-5 * np.linalg.norm(slope)
+
+
+def test_trajectories_alone_keep_the_density_they_follow():
+    """One subject without effect: what is left of the density of (b, e, a) is the prior, known in closed form."""
+    rng = np.random.RandomState(0)
+    prior = {"gamma": (6.0, 1.0 / 6.0), "omega": (6.0, 1.0 / 6.0)}  # t with 12 degrees of freedom
+    trajectory = Trajectory(np.zeros((1, 1, 1)), np.array([1.0]), prior, -50.0, 0.01, rng)
+    point, found = np.zeros(3), []
+    for number in range(3000):
+        point = trajectory.move(point, np.array([4.0]))
+        if number < 500:
+            trajectory.learn(number)
+        else:
+            found.append(point)
+    found = np.array(found)
+    expected = np.array([1.2, 1.2, 0.25])  # variances
+    for column, variance in zip(found.T, expected, strict=True):
+        n = effective_draws(column[:, None] ** 2)
+        assert n > 150
+        assert abs(column.mean()) < 4 * np.sqrt(variance / effective_draws(column[:, None]))
+        assert column.var() == pytest.approx(variance, abs=4 * np.std(column**2) / np.sqrt(n))
 
 
 def test_planted_weights_come_back_and_noise_may_be_nothing():
