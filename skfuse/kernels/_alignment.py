@@ -155,7 +155,9 @@ def centered_products(kernels, weight=None):
     shift = [float(xp.mean(xp.astype(K[0, :], xp.float64))) for K in kernels]
     for start in range(0, n, step):
         some = slice(start, min(start + step, n))
-        rows = xp.stack([xp.astype(K[some, :], xp.float64, copy=False) - c for K, c in zip(kernels, shift, strict=True)])
+        rows = xp.stack(
+            [xp.astype(K[some, :], xp.float64, copy=False) - c for K, c in zip(kernels, shift, strict=True)]
+        )
         if weight is not None:  # as if subjects were there as often as they count
             rows = rows * (root[some, None] * root[None, :])
         sums[:, some] = to_host(xp.sum(rows, axis=2) if weight is None else rows @ root)
