@@ -19,8 +19,8 @@ import warnings
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from scipy import special  # by the module: workers cannot load a ufunc that is a name of __main__
 from scipy.optimize import brentq
-from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from benchmarks.record import write
@@ -42,8 +42,8 @@ def draw_cohort(seed):
     X = rng.multivariate_normal(np.zeros(6), covariance, size=N_SUBJECTS)
     y = EFFECT * (X[:, 0] + X[:, 3]) + rng.normal(size=N_SUBJECTS)
     reference = np.random.default_rng(0).normal(size=100_000)
-    intercept = brentq(lambda c: expit(c + MECHANISM * reference).mean() - MISSING, -10, 10)
-    X[rng.random(N_SUBJECTS) < expit(intercept + MECHANISM * X[:, 0]), 3:] = np.nan
+    intercept = brentq(lambda c: special.expit(c + MECHANISM * reference).mean() - MISSING, -10, 10)
+    X[rng.random(N_SUBJECTS) < special.expit(intercept + MECHANISM * X[:, 0]), 3:] = np.nan
     return pd.DataFrame(X, columns=COLUMNS), y
 
 
