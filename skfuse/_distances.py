@@ -7,6 +7,7 @@ categories), so that the distance between two subjects never depends on who else
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from skfuse._chunks import chunks
 from skfuse._mixed_features import MixedFeatures
 
 METRICS = ("euclidean", "sqeuclidean", "cosine", "correlation", "gower")
@@ -171,8 +172,7 @@ def mean_and_deviation(block):
 
 def row_chunks(block):
     """Slices of rows that stay in the cache of the processor in double precision."""
-    rows = max(1, _SMALL_CHUNK_BYTES // (8 * max(block.shape[1], 1)))
-    return (slice(start, start + rows) for start in range(0, len(block), rows))
+    return chunks(len(block), 8 * block.shape[1], _SMALL_CHUNK_BYTES)
 
 
 def _sums(values):
@@ -199,14 +199,12 @@ def squared_distances(A, B):
     squares *= -2.0
     squares += norms_a[:, None]
     squares += norms_b
-    rows = max(1, _CHUNK_BYTES // (8 * max(len(B), 1)))
-    for start in range(0, len(A), rows):
-        chunk = squares[start : start + rows]
-        i, j = np.nonzero(chunk <= _NEAR * (norms_a[start : start + rows, None] + norms_b))
-        step = max(1, _CHUNK_BYTES // (8 * max(A.shape[1], 1)))
-        for first in range(0, len(i), step):
-            one, other = i[first : first + step], j[first : first + step]
-            difference = A[start + one] - B[other]
+    for rows in chunks(len(A), 8 * len(B), _CHUNK_BYTES):
+        chunk = squares[rows]
+        i, j = np.nonzero(chunk <= _NEAR * (norms_a[rows, None] + norms_b))
+        for pairs in chunks(len(i), 8 * A.shape[1], _CHUNK_BYTES):
+            one, other = i[pairs], j[pairs]
+            difference = A[rows.start + one] - B[other]
             chunk[one, other] = np.einsum("ij,ij->i", difference, difference)
     return squares
 

@@ -4,6 +4,8 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from skfuse._chunks import chunks
+
 _CHUNK_BYTES = 2**26
 
 
@@ -118,11 +120,10 @@ class MixedFeatures:
 def _partial(A, B, weights, is_category, unrelated):
     shared = (~np.isnan(A) * weights) @ (~np.isnan(B)).T.astype(np.float64)
     total = np.zeros((len(A), len(B)))
-    rows = max(1, _CHUNK_BYTES // (8 * max(len(B), 1)))
-    for start in range(0, len(A), rows):
-        chunk = total[start : start + rows]
+    for rows in chunks(len(A), 8 * len(B), _CHUNK_BYTES):
+        chunk = total[rows]
         for place, weight in enumerate(weights):
-            one, other = A[start : start + rows, place], B[:, place]
+            one, other = A[rows, place], B[:, place]
             apart = _differ(one, other) if is_category[place] else np.abs(one[:, None] - other)
             chunk += weight * np.nan_to_num(apart, nan=0.0)
     return np.where(shared > 0, total / np.where(shared > 0, shared, 1.0), unrelated)

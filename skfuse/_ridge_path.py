@@ -7,6 +7,8 @@ features and 1,000 subjects becomes 1,000 coordinates, found from one Gram matri
 import numpy as np
 from scipy.special import expit, log_softmax
 
+from skfuse._chunks import chunks
+
 _CHUNK_BYTES = 1 << 25
 _LEAST_CHUNK_BYTES = 1 << 20
 
@@ -14,9 +16,7 @@ _LEAST_CHUNK_BYTES = 1 << 20
 def column_chunks(X):
     """Slices of columns, at most 32 MB as float64 and small beside `X`: no copy of a wide block is ever made."""
     budget = min(_CHUNK_BYTES, max(_LEAST_CHUNK_BYTES, X.nbytes // 16))
-    width = max(1, budget // max(1, X.shape[0] * 8))
-    for start in range(0, X.shape[1], width):
-        yield slice(start, start + width)
+    return chunks(X.shape[1], 8 * X.shape[0], budget)
 
 
 def standardization(X, weights):

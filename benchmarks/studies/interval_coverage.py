@@ -14,7 +14,7 @@ import time
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from scipy.special import expit, logit
+from scipy import special  # by its module: workers cannot load a ufunc that __main__ names
 from scipy.stats import norm
 from threadpoolctl import threadpool_limits
 
@@ -126,7 +126,7 @@ def nested_interval(splits, values, y):
     found = np.full((len(TARGETS), 2), np.nan)
     found[[0, 1, 3]] = np.column_stack([center - half, center + half])
     slope = np.clip(center[0] * (1 - center[0]), 1e-6, None)
-    found[0] = expit(logit(np.clip(center[0], 1e-6, 1 - 1e-6)) + np.array([-1, 1]) * half[0] / slope)
+    found[0] = special.expit(special.logit(np.clip(center[0], 1e-6, 1 - 1e-6)) + np.array([-1, 1]) * half[0] / slope)
     return found
 
 
@@ -225,7 +225,7 @@ def agrees_with_the_package(seed=0):
     split = cross_validate(X, y, draw_folds(y, rng), population.blocks(), population.moments())
     for rows, scores, found in zip(split["rows"], split["scores"], split["influence"], strict=True):
         for s in range(scores.shape[1]):
-            np.testing.assert_allclose(found[:, s], influence("AUC", y[rows], expit(scores[:, s])), atol=1e-12)
+            np.testing.assert_allclose(found[:, s], influence("AUC", y[rows], special.expit(scores[:, s])), atol=1e-12)
 
 
 def main(reduced=False, jobs=2):

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_array
 
+from skfuse._chunks import chunks
 from skfuse.imputation._content import content_order
 
 _CHUNK_BYTES = 2**26
@@ -72,9 +73,8 @@ class Nearest:
         filled = np.where(np.isnan(Z), 0.0, Z)
         wanting = np.flatnonzero(np.isnan(Z).any(axis=1))
         donors = _Encoded(self.donors_, self.has_, self._parts)
-        step = max(1, _CHUNK_BYTES // (8 * max(len(self.donors_), 1)))
-        for start in range(0, len(wanting), step):
-            rows = wanting[start : start + step]
+        for part_of_wanting in chunks(len(wanting), 8 * len(self.donors_), _CHUNK_BYTES):
+            rows = wanting[part_of_wanting]
             squares = _partial_squares(_Encoded(Z[rows], has[rows], self._parts), donors)
             for number, part in enumerate(self._parts):
                 cells = np.isnan(Z[rows, part])
@@ -98,9 +98,7 @@ class Nearest:
         weights = self._weights(np.take_along_axis(squares, donors, axis=1))
         known = np.where(there, block, 0.0)
         values, short = np.empty(cells.shape), np.empty(cells.shape, dtype=bool)
-        step = max(1, _CHUNK_BYTES // (32 * long * block.shape[1]))
-        for start in range(0, len(squares), step):
-            some = slice(start, start + step)
+        for some in chunks(len(squares), 32 * long * block.shape[1], _CHUNK_BYTES):
             used = there[donors[some]]
             rank = np.cumsum(used, axis=1)
             short[some] = rank[:, -1] < self.n_neighbors

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skfuse._blocks import groups_of_rows
+from skfuse._chunks import chunks
 from skfuse.imputation._content import content_order
 
 _CHUNK_BYTES = 2**26
@@ -200,9 +201,7 @@ class _Completion:
     def cells(self, i, j):
         """Entries of A B'."""
         out = np.empty(len(i))
-        step = max(1, _CHUNK_BYTES // (16 * max(self.B.shape[1], 1)))
-        for start in range(0, len(i), step):
-            part = slice(start, start + step)
+        for part in chunks(len(i), 16 * self.B.shape[1], _CHUNK_BYTES):
             out[part] = np.einsum("ij,ij->i", self.A[i[part]], self.B[j[part]])
         return out
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skfuse._chunks import chunks
+
 _ENTRIES = 2**22  # of a kernel with new subjects that exist at a time
 
 
@@ -29,12 +31,11 @@ class Term:
         """Contribution to each subject (n_new, n_outputs); `shared` as in ``ModalityKernel.transform``."""
         points = self.kernel._encode(block, shared)
         out = np.empty((len(points), len(self.constant)))
-        step = max(1, _ENTRIES // max(len(self.coefficients), 1))
-        for start in range(0, len(points), step):
-            rows = points[start : start + step]
-            part = shared if step >= len(points) else {}
-            raw = rows if self.kernel.kernel == "precomputed" else self.kernel._kernel(rows, self.kernel.points_, part)
-            out[start : start + step] = raw @ self.coefficients
+        for part in chunks(len(points), len(self.coefficients), _ENTRIES):
+            rows = points[part]
+            known = shared if len(rows) == len(points) else {}
+            raw = rows if self.kernel.kernel == "precomputed" else self.kernel._kernel(rows, self.kernel.points_, known)
+            out[part] = raw @ self.coefficients
         return out + self.constant
 
 

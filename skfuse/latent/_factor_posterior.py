@@ -14,6 +14,7 @@ from scipy.linalg import eigh
 from scipy.sparse.linalg import eigsh
 
 from skfuse._blocks import groups_of_rows
+from skfuse._chunks import chunks
 
 #: Precision of the offsets of standardized features: so low that a handful of subjects outweigh it.
 OFFSET_PRECISION = 1e-2
@@ -206,9 +207,7 @@ def infer_scores(cells, loadings, *, with_sd=False):
     n_modalities, n_scattered = len(cells.slices), len(cells.scattered)
     sums, sums_of_features = np.zeros((n_modalities, (k + 1) ** 2)), np.zeros((n_scattered, (k + 1) ** 2))
     total, log_determinants = np.zeros((k + 1, k + 1)), 0.0
-    step = max(1, _CHUNK_BYTES // (8 * (k + 1) ** 2))
-    for start in range(0, len(cells.rows), step):
-        chunk = slice(start, start + step)
+    for chunk in chunks(len(cells.rows), 8 * (k + 1) ** 2, _CHUNK_BYTES):
         rows, sizes, gone = cells.rows[chunk], cells.sizes[chunk], cells.lost[chunk]
         moments = (cells.has[chunk] @ by_modality.reshape(n_modalities, -1)).reshape(-1, k + 1, k + 1)
         if n_scattered:

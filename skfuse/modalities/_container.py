@@ -4,6 +4,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from sklearn.utils import check_array
 
+from skfuse._chunks import chunks
 from skfuse._validation import _get_feature_names
 
 _CHUNK_BYTES = 1 << 23  # 8 MB: large enough for NumPy, small beside any block that needs care
@@ -155,15 +156,14 @@ def _name_the_text(frame, label):
     return f"{label} could not be converted to numbers; column types are {dict(frame.schema)}."
 
 
-def _chunks(values):
-    rows = max(1, _CHUNK_BYTES // max(1, values.shape[1] * values.itemsize))
-    for start in range(0, len(values), rows):
-        yield start, values[start : start + rows]
+def _row_chunks(values, n_rows):
+    return chunks(n_rows, values.shape[1] * values.itemsize, _CHUNK_BYTES)
 
 
 def _refuse_infinite(values, block, label):
     # A chunk's sum is finite unless it holds a NaN or an infinity (or overflows), so clean data cost one pass.
-    for start, chunk in _chunks(values):
+    for rows in _row_chunks(values, len(values)):
+        chunk = values[rows]
         with np.errstate(over="ignore", invalid="ignore"):
             if np.isfinite(chunk.sum()):
                 continue
@@ -172,7 +172,7 @@ def _refuse_infinite(values, block, label):
             row, column = np.argwhere(infinite)[0]
             names = column_names(block)
             raise ValueError(
-                f"{label} contains infinity (inf) in row {start + row}, column "
+                f"{label} contains infinity (inf) in row {rows.start + row}, column "
                 f"{repr(names[column]) if names else column}. Replace it by NaN if the value is missing, or correct it."
             )
 
@@ -191,9 +191,8 @@ def has_values(values):
     """
     present = ~np.isnan(values[:, 0])
     doubtful = np.flatnonzero(~present)
-    step = max(1, _CHUNK_BYTES // max(1, values.shape[1] * values.itemsize))
-    for start in range(0, len(doubtful), step):
-        rows = doubtful[start : start + step]
+    for part in _row_chunks(values, len(doubtful)):
+        rows = doubtful[part]
         present[rows] = ~np.isnan(values[rows]).all(axis=1)
     return present
 

@@ -6,6 +6,7 @@ import numpy as np
 from array_api_compat import array_namespace, device
 
 from skfuse._backend import asymmetry
+from skfuse._chunks import chunks
 
 _SPREAD = math.sqrt(2 * math.pi)
 
@@ -122,8 +123,7 @@ def _mean_of_nearest_by_rows(distances, n_neighbors, skip_self):
 
 
 def _row_slices(matrix):
-    step = max(1, 2**18 // max(1, matrix.shape[1]))
-    return (slice(start, start + step) for start in range(0, len(matrix), step))
+    return chunks(len(matrix), matrix.shape[1], 2**18)
 
 
 def gaussian(distances, bandwidth_rows, bandwidth_columns, mu, xp=np):

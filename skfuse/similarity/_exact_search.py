@@ -8,6 +8,7 @@ without that certificate are few, their whole rows are computed again; otherwise
 
 import numpy as np
 
+from skfuse._chunks import chunks
 from skfuse.similarity._sweep import BLOCK, TILE, BestLists, pieces, set_own, sweep
 
 ROW_BYTES = 2**24  # memory for whole rows, where rows are computed again
@@ -98,8 +99,7 @@ def mean_of_smallest(distances, n_neighbors):
 
 def row_batches(subjects, n_columns):
     """Parts of the subjects whose whole rows fit the memory set aside."""
-    size = max(1, ROW_BYTES // (8 * n_columns))
-    return [subjects[start : start + size] for start in range(0, len(subjects), size)]
+    return [subjects[part] for part in chunks(len(subjects), 8 * n_columns, ROW_BYTES)]
 
 
 def kernel_tile(pairs, tile, rows, columns, bandwidth, mu):

@@ -5,6 +5,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 from sklearn.metrics import silhouette_score
 
+from skfuse._chunks import chunks
 from skfuse.similarity._spectral import by_size
 
 #: Clusterings whose mean adjusted Rand index is at least this are one and the same.
@@ -60,12 +61,10 @@ def adjusted_rand_matrix(labels):
     within = members.T @ labeled.T  # size of each cluster among the subjects of each other clustering
     rows = np.add.reduceat(within * within, starts, axis=0)
     cells = np.empty((len(labels), len(labels)))
-    step = max(1, int(_CHUNK_BYTES // (8 * members.shape[1] * np.max(ends - starts))))
-    for first in range(0, len(labels), step):
-        part = slice(first, min(first + step, len(labels)))
-        tables = members[:, starts[first] : ends[part.stop - 1]].T @ members
+    for part in chunks(len(labels), 8 * members.shape[1] * np.max(ends - starts), _CHUNK_BYTES):
+        tables = members[:, starts[part.start] : ends[part.stop - 1]].T @ members
         squares = np.add.reduceat(tables * tables, starts, axis=1)
-        cells[part] = np.add.reduceat(squares, starts[part] - starts[first], axis=0)
+        cells[part] = np.add.reduceat(squares, starts[part] - starts[part.start], axis=0)
     both, first_only, second_only = cells - n, rows - cells, rows.T - cells
     neither = n * n - rows - rows.T + cells
     above = 2.0 * (both * neither - first_only * second_only)

@@ -7,6 +7,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from sklearn.utils.multiclass import type_of_target
 
+from skfuse._chunks import chunks
 from skfuse.modalities import resolve_modalities
 from skfuse.modalities._container import column_names, frame_library, has_values, is_frame
 from skfuse.modalities._imputed import imputed_rows
@@ -58,9 +59,8 @@ class Block:
 
     def pieces(self, rows):
         """Yield (first column, values of `rows`) of pieces of the block that fit into little memory."""
-        step = max(1, _CELLS // max(1, len(rows)))
-        for start in range(0, len(self.names), step):
-            yield start, _finite(self.values[rows, start : start + step])
+        for part in chunks(len(self.names), len(rows), _CELLS):
+            yield part.start, _finite(self.values[rows, part])
 
     def column(self, position):
         """One column as float64, infinities as NaN."""

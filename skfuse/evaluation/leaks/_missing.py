@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skfuse._chunks import chunks
 from skfuse.evaluation.leaks._report import LEAK, LOOK, clear, found, not_checked, number_of, shorten
 from skfuse.evaluation.leaks._statistics import ALPHA, determination, flag_association
 
@@ -78,9 +79,8 @@ def check_missing_cells(data):
         rows = np.flatnonzero(block.present)
         if len(rows) < 6 or np.ptp(data.y[rows]) == 0:
             continue
-        step = max(1, (1 << 24) // len(rows))
-        for start in range(0, len(block.names), step):
-            piece = block.values[:, start : start + step]
+        for part in chunks(len(block.names), len(rows), 1 << 24):
+            piece = block.values[:, part]
             missing = ~np.isfinite(piece if len(rows) == len(piece) else piece[rows])
             share = missing.mean(axis=0)
             partly = np.flatnonzero((share > 0) & (share < 1))
@@ -91,7 +91,7 @@ def check_missing_cells(data):
             for position in partly[correlations >= look]:
                 strength, p = flag_association(missing[:, position], data.y[rows], data.n_classes)
                 if p * data.n_columns < ALPHA and strength >= look:
-                    columns.append(block.names[start + position])
+                    columns.append(block.names[part.start + position])
                     strongest = max(strongest, strength)
     if not any_missing:
         return not_checked(CELLS, "no cell is missing inside a present modality")

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
+from skfuse._chunks import chunks
+
 _ALPHA = 1e-4
 _COLUMNS = 256  # enough to tell a noisy copy of a subject from a twin, few enough for thousands of subjects
 _CELLS = 1 << 24  # of a piece of the matrix of distances: 64 MB as float32
@@ -111,9 +113,7 @@ def _neighbors(standard, others, count, *, itself=False):
     observed, there = (~np.isnan(standard)).astype(np.float32), (~np.isnan(others)).astype(np.float32)
     filled, target = np.nan_to_num(standard), np.nan_to_num(others)
     nearest = np.empty((len(standard), count), dtype=np.intp)
-    step = max(1, _CELLS // len(others))
-    for start in range(0, len(standard), step):
-        part = slice(start, min(start + step, len(standard)))
+    for part in chunks(len(standard), len(others), _CELLS):
         distances = -2 * filled[part] @ target.T
         if complete:
             distances += (target**2).sum(axis=1)
@@ -124,7 +124,7 @@ def _neighbors(standard, others, count, *, itself=False):
             distances /= np.maximum(common, 1)
             distances[few] = np.inf
         if itself:
-            distances[np.arange(part.stop - start), np.arange(start, part.stop)] = np.inf
+            distances[np.arange(part.stop - part.start), np.arange(part.start, part.stop)] = np.inf
         nearest[part] = np.argpartition(distances, count - 1, axis=1)[:, :count]
     return nearest
 
@@ -135,10 +135,8 @@ def _sorted_distances(standard, others, candidates, hidden):
     Infinite where fewer than 2 cells are common. `hidden` is added to the squares.
     """
     distances = np.empty(candidates.shape)
-    step = max(1, _CELLS // (4 * standard.shape[1]))
     for place in range(candidates.shape[1]):
-        for start in range(0, len(standard), step):
-            part = slice(start, start + step)
+        for part in chunks(len(standard), 4 * standard.shape[1], _CELLS):
             difference = standard[part].astype(np.float64) - others[candidates[part, place]]
             common = (~np.isnan(difference)).sum(axis=1)
             total = np.nansum(difference**2, axis=1)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skfuse._chunks import chunks
+
 #: Weights and distances are computed for so many pairs at once (64 MB a piece).
 PAIRS = 8_000_000
 
@@ -24,9 +26,7 @@ def loess(x, y, *, span=0.75, degree=2, at=None):
     x, y = x[order], y[order]
     n_near = min(len(x), max(1, int(np.floor(len(x) * span + 1e-5))))
     fitted = np.empty(len(places))
-    step = max(1, PAIRS // len(x))
-    for start in range(0, len(places), step):
-        part = slice(start, start + step)
+    for part in chunks(len(places), len(x), PAIRS):
         fitted[part] = _fit(x, y, places[part], n_near, degree)
     return fitted[back]
 
