@@ -2,9 +2,10 @@
 
     python -m benchmarks.studies.planted_leaks [--reduced] [--jobs 2]
 
-Every leak of `benchmarks.studies.planting` is planted into six kinds of cohorts, and 600 clean cohorts are checked: the
-grid of settings, excellent predictors, twins, unequal sites, missing modalities, questionnaires and clinical stories.
-The limits of the checks were set on other seeds (below 10,000).
+Every leak of `benchmarks.studies.planting` is planted into six kinds of cohorts, and 600 clean cohorts of
+`benchmarks.studies.clean_cohorts` are checked: the grid of settings, excellent predictors, twins, unequal sites,
+missing modalities, questionnaires and clinical stories. The limits of the checks were set on other seeds (below
+10,000).
 """
 
 import argparse
@@ -16,7 +17,8 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from benchmarks.record import write
-from benchmarks.studies.planting import LEAKS, LOOKS, clean_cases, hosts
+from benchmarks.studies.clean_cohorts import clean_cases
+from benchmarks.studies.planting import LEAKS, LOOKS, hosts
 from skfuse.evaluation.leaks import check_leaks
 
 _FIRST_SEED = 1_000_000

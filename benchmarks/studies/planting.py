@@ -1,8 +1,7 @@
-"""Leaks to plant into clean cohorts, and clean cohorts that look suspicious.
+"""Leaks to plant into clean cohorts.
 
-A case is a dict of arguments of `check_leaks`. `LEAKS` maps the name of a leak to the check that has to find it, the
-tasks for which it can be planted, and a function that changes a case. `clean_cases` yields cases in which nothing is to
-be found.
+`LEAKS` maps a leak, a function that changes a case, to the check that has to find it and the tasks for which it can be
+planted. `hosts` yields the cohorts to plant it into; those in which nothing is to be found are in `clean_cohorts`.
 """
 
 import numpy as np
@@ -14,71 +13,16 @@ from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from skfuse.datasets import (
-    alzheimer_conversion,
-    cohort_grid,
-    make_cohort,
-    psychosis_conversion,
-    schizophrenia_subtypes,
-    stroke_outcome,
-)
+from benchmarks.studies._cases import add_column, codes_of, columns_of, common_modality, standardized, to_case
+from skfuse.datasets import alzheimer_conversion, make_cohort, stroke_outcome
 
-STORIES = (alzheimer_conversion, psychosis_conversion, schizophrenia_subtypes, stroke_outcome)
 CLASSES, NUMBERS = ("classification",), ("regression",)
 BOTH = CLASSES + NUMBERS
 
 
-def to_case(cohort):
-    """Arguments of `check_leaks` for a cohort."""
-    return {
-        "X": cohort.X,
-        "y": cohort.y,
-        "task": cohort.task,
-        "site": cohort.site,
-        "covariates": cohort.covariates,
-        "groups": cohort.groups,
-    }
-
-
-# Leaks ----------------------------------------------------------------------------------------------------------
-
-
-def _modality(case):
-    """Name of the modality that most subjects have, and who has it."""
-    present = {
-        name: case["X"].filter(regex=f"^{name}__").notna().any(axis=1).to_numpy()
-        for name in dict.fromkeys(column.partition("__")[0] for column in case["X"])
-    }
-    name = max(present, key=lambda one: present[one].sum())
-    return name, present[name]
-
-
-def _columns(case, name):
-    return [column for column in case["X"] if column.startswith(f"{name}__")]
-
-
-def _add(case, values, feature="planted"):
-    """Put a column into the modality that most have, for those who have it."""
-    name, has = _modality(case)
-    column = pd.Series(values, index=case["X"].index)
-    block = case["X"].columns.get_loc(_columns(case, name)[0])
-    X = case["X"].copy()
-    X.insert(block, f"{name}__{feature}", column.where(has))
-    return {**case, "X": X}
-
-
-def _codes(case):
-    return np.unique(case["y"], return_inverse=True)[1]
-
-
-def _standard(case):
-    y = np.asarray(case["y"], dtype=float)
-    return (y - y.mean()) / y.std()
-
-
 def _twice(case, rng, change, *, columns=None):
     """Write the row of one subject over that of another, changed."""
-    has = _modality(case)[1]
+    has = common_modality(case)[1]
     columns = columns or list(case["X"])
     X = case["X"].copy()
     for one, two in rng.choice(np.flatnonzero(has), (3, 2), replace=False):
@@ -91,7 +35,7 @@ def exact_duplicate(case, rng):
 
 
 def one_file_twice(case, rng):
-    return _twice(case, rng, lambda row: row, columns=_columns(case, _modality(case)[0]))
+    return _twice(case, rng, lambda row: row, columns=columns_of(case, common_modality(case)[0]))
 
 
 def slightly_noisy_scan(case, rng):
@@ -109,50 +53,52 @@ def rounded_scan(case, rng):
 
 
 def target_itself(case, rng):
-    return _add(case, _standard(case) if case["task"] == "regression" else _codes(case).astype(float))
+    return add_column(case, standardized(case) if case["task"] == "regression" else codes_of(case).astype(float))
 
 
 def target_turned_round(case, rng):
-    return _add(case, 1.0 - (_standard(case) if case["task"] == "regression" else _codes(case)))
+    return add_column(case, 1.0 - (standardized(case) if case["task"] == "regression" else codes_of(case)))
 
 
 def target_in_another_code(case, rng):
-    codes = _codes(case)
+    codes = codes_of(case)
     # Two codes for each class, in no order: 0 or 3, 1 or 4, …
-    return _add(case, (codes + (codes.max() + 1) * rng.integers(0, 2, len(codes))).astype(float))
+    return add_column(case, (codes + (codes.max() + 1) * rng.integers(0, 2, len(codes))).astype(float))
 
 
 def target_as_text(case, rng):
-    return _add(case, np.array(["negative", "positive", "unclear"], dtype=object)[_codes(case)])
+    return add_column(case, np.array(["negative", "positive", "unclear"], dtype=object)[codes_of(case)])
 
 
 def target_transformed(case, rng):
-    return _add(case, np.exp(2 * _standard(case)))
+    return add_column(case, np.exp(2 * standardized(case)))
 
 
 def target_in_grades(case, rng):
-    return _add(case, np.digitize(_standard(case), [-1, 0, 1]).astype(float))
+    return add_column(case, np.digitize(standardized(case), [-1, 0, 1]).astype(float))
 
 
 def score_behind_a_cutoff(case, rng):
     # The score by which the classes were made: no gap, no error. In a small cohort a real predictor may do as well.
     case = to_case(make_cohort(500, missing=0.1, random_state=int(rng.integers(2**31))))
-    codes = _codes(case)
-    return _add(case, codes + rng.beta(1.0, 1.0, len(codes)))
+    codes = codes_of(case)
+    return add_column(case, codes + rng.beta(1.0, 1.0, len(codes)))
 
 
 def noisy_copy(case, rng):
     noise = rng.standard_normal(len(case["y"]))
-    return _add(case, _standard(case) + 0.1 * noise if case["task"] == "regression" else _codes(case) + 0.12 * noise)
+    return add_column(
+        case, standardized(case) + 0.1 * noise if case["task"] == "regression" else codes_of(case) + 0.12 * noise
+    )
 
 
 def items_of_a_total(case, rng):
     # The items that were added up to the outcome, among them none that gives it away alone.
-    total = _standard(case) if case["task"] == "regression" else _codes(case).astype(float)
+    total = standardized(case) if case["task"] == "regression" else codes_of(case).astype(float)
     items = 2 * rng.standard_normal((len(total), 5))
     items[:, -1] = total - items[:, :-1].sum(axis=1)
     for number, item in enumerate(items.T):
-        case = _add(case, item, f"item{number}")
+        case = add_column(case, item, f"item{number}")
     return case
 
 
@@ -167,13 +113,13 @@ def _sorted_by_outcome(case, rng):
 
 def row_number(case, rng):
     case = _sorted_by_outcome(case, rng)
-    return _add(case, np.arange(len(case["y"])) + 1.0)
+    return add_column(case, np.arange(len(case["y"])) + 1.0)
 
 
 def number_at_inclusion(case, rng):
     # Different whole numbers in no order, cases included later.
-    place = np.argsort(np.argsort(_standard({"y": _codes(case)}) + rng.standard_normal(len(case["y"]))))
-    return _add(case, 1000.0 + place)
+    place = np.argsort(np.argsort(standardized({"y": codes_of(case)}) + rng.standard_normal(len(case["y"]))))
+    return add_column(case, 1000.0 + place)
 
 
 def table_sorted_by_outcome(case, rng):
@@ -181,28 +127,28 @@ def table_sorted_by_outcome(case, rng):
 
 
 def _days(case, rng):
-    later = _codes(case) / _codes(case).max()
+    later = codes_of(case) / codes_of(case).max()
     return (300 * (later + 1.5 * rng.random(len(later)))).astype(int)
 
 
 def date_as_number(case, rng):
     dates = pd.Timestamp("2015-03-01") + pd.to_timedelta(_days(case, rng), unit="D")
-    return _add(case, dates.strftime("%Y%m%d").astype(float))
+    return add_column(case, dates.strftime("%Y%m%d").astype(float))
 
 
 def date_as_date(case, rng):
-    return _add(case, pd.Timestamp("2015-03-01") + pd.to_timedelta(_days(case, rng), unit="D"))
+    return add_column(case, pd.Timestamp("2015-03-01") + pd.to_timedelta(_days(case, rng), unit="D"))
 
 
 def date_as_ordinal(case, rng):
-    return _add(case, 735_000.0 + _days(case, rng))
+    return add_column(case, 735_000.0 + _days(case, rng))
 
 
 def site_is_outcome(case, rng):
     if case["task"] == "regression":
-        site = np.digitize(_standard(case), [-1.2, -0.5, 0, 0.5, 1.2])
+        site = np.digitize(standardized(case), [-1.2, -0.5, 0, 0.5, 1.2])
     else:
-        site = 2 * _codes(case) + rng.integers(0, 2, len(case["y"]))
+        site = 2 * codes_of(case) + rng.integers(0, 2, len(case["y"]))
         moved = rng.random(len(site)) < 0.02
         site[moved] = rng.integers(0, site.max() + 1, moved.sum())
     return {**case, "site": pd.Series(site, index=case["X"].index).map("center{}".format)}
@@ -211,22 +157,22 @@ def site_is_outcome(case, rng):
 def scanner_setting(case, rng):
     site = rng.integers(0, 4, len(case["y"]))
     case = {**case, "site": pd.Series(site, index=case["X"].index)}
-    return _add(case, np.array([2.0, 2.2, 2.0, 1.8])[site])
+    return add_column(case, np.array([2.0, 2.2, 2.0, 1.8])[site])
 
 
 def modality_for_cases_only(case, rng):
-    case = _add(case, rng.standard_normal(len(case["y"])))
-    name, has = _modality(case)
-    y = _standard(case) if case["task"] == "regression" else np.where(_codes(case) > 0, 1.0, -1.0)
+    case = add_column(case, rng.standard_normal(len(case["y"])))
+    name, has = common_modality(case)
+    y = standardized(case) if case["task"] == "regression" else np.where(codes_of(case) > 0, 1.0, -1.0)
     X = case["X"].copy()
     gone = (y < 0) & has & (rng.random(len(y)) < 0.97)
-    X.loc[gone, _columns(case, name)] = np.nan
+    X.loc[gone, columns_of(case, name)] = np.nan
     return {**case, "X": X}
 
 
 def cells_for_cases_only(case, rng):
-    y = _standard(case) if case["task"] == "regression" else np.where(_codes(case) > 0, 1.0, -1.0)
-    return _add(case, np.where((y < 0) & (rng.random(len(y)) < 0.95), np.nan, rng.standard_normal(len(y))))
+    y = standardized(case) if case["task"] == "regression" else np.where(codes_of(case) > 0, 1.0, -1.0)
+    return add_column(case, np.where((y < 0) & (rng.random(len(y)) < 0.95), np.nan, rng.standard_normal(len(y))))
 
 
 def _with_splits(case, groups=None):
@@ -282,8 +228,8 @@ def fitted_pipeline(case, rng):
 
 
 def _block_changed(case, change):
-    name, has = _modality(case)
-    columns = _columns(case, name)
+    name, has = common_modality(case)
+    columns = columns_of(case, name)
     X = case["X"].copy()
     X.loc[has, columns] = np.asarray(change(X.loc[has, columns]), dtype=float)[:, : len(columns)]
     return {**case, "X": X}
@@ -320,8 +266,8 @@ def age_regressed_out(case, rng):
 
 
 def modality_filled(case, rng):
-    name, _ = _modality(case)
-    columns = _columns(case, name)
+    name, _ = common_modality(case)
+    columns = columns_of(case, name)
     X = case["X"].copy()
     X.loc[rng.random(len(X)) < 0.2, columns] = np.nan
     X[columns] = X[columns].fillna(X[columns].mean())
@@ -329,7 +275,9 @@ def modality_filled(case, rng):
 
 
 def called_diagnosis(case, rng):
-    return _add(case, rng.standard_normal(len(case["y"])), rng.choice(["diagnosis", "dx_bl", "isConverter", "outcome"]))
+    return add_column(
+        case, rng.standard_normal(len(case["y"])), rng.choice(["diagnosis", "dx_bl", "isConverter", "outcome"])
+    )
 
 
 LEAKS = {
@@ -394,105 +342,3 @@ def hosts(seed):
     yield "regression", to_case(make_cohort(150, task="regression", missing=0.2, scattered=0.02, random_state=seed))
     yield "alzheimer_conversion", to_case(alzheimer_conversion(random_state=seed))
     yield "stroke_outcome", to_case(stroke_outcome(random_state=seed))
-
-
-# Clean cohorts --------------------------------------------------------------------------------------------------
-
-
-def excellent_predictors(seed):
-    """One to four real predictors of AUC .97 to .99 (rank correlation .9 to .97 for numbers)."""
-    rng = np.random.default_rng(seed)
-    n = int(rng.choice([40, 80, 150, 300, 1000]))
-    if seed % 3 == 2:
-        case = to_case(make_cohort(n, task="regression", random_state=seed))
-        for number in range(4):
-            r = rng.uniform(0.9, 0.97)
-            values = r * _standard(case) + np.sqrt(1 - r**2) * rng.standard_normal(n)
-            case = _add(case, values, f"marker{number}")
-        return case
-    task = {"task": "multiclass"} if seed % 3 == 1 else {"prevalence": float(rng.choice([0.15, 0.3, 0.5]))}
-    case = to_case(make_cohort(n, **task, random_state=seed))
-    for number in range(4):
-        distance = rng.uniform(2.66, 3.29)  # AUC .97 to .99
-        noise = rng.standard_normal(n)
-        if number == 3:
-            noise = (rng.exponential(size=n) - 1) * rng.choice([-1, 1])  # skewed
-        case = _add(case, distance * _codes(case) + noise, f"marker{number}")
-    return case
-
-
-def twins(seed):
-    """Ten pairs of twins, correlated .5 to .8 in every feature, with the same outcome or not."""
-    rng = np.random.default_rng(seed)
-    sizes = [{"mri": 6, "pet": 4}, {"mri": 15, "clinical": 8}, {"mri": 80, "dmri": 60}, {"mri": 1500}][seed % 4]
-    case = to_case(make_cohort(int(rng.choice([60, 120, 300])), modalities=sizes, random_state=seed))
-    values = case["X"].to_numpy().copy()
-    pairs = rng.choice(len(values), (10, 2), replace=False)
-    center = values.mean(axis=0)
-    for one, two in pairs:
-        r = rng.uniform(0.5, 0.8)
-        values[two] = center + r * (values[one] - center) + np.sqrt(1 - r**2) * (values[two] - center)
-    X = pd.DataFrame(values, index=case["X"].index, columns=case["X"].columns)
-    return {**case, "X": X}
-
-
-def unequal_sites(seed):
-    """Sites with 20 to 60 % of cases, and batch effects."""
-    rng = np.random.default_rng(seed)
-    n_sites = int(rng.choice([2, 4, 8]))
-    case = to_case(make_cohort(int(rng.choice([80, 200, 400])), n_sites=n_sites, site_shift=1.0, random_state=seed))
-    codes = np.unique(case["site"], return_inverse=True)[1]
-    prevalence = np.linspace(0.2, 0.6, n_sites)[rng.permutation(n_sites)][codes]
-    y = pd.Series((rng.random(len(codes)) < prevalence).astype(int), index=case["X"].index)
-    return {**case, "y": y}
-
-
-def missing_at_random(seed):
-    """30 to 50 % of modalities missing, in odd seeds with up to doubled odds for cases."""
-    rng = np.random.default_rng(seed)
-    share = rng.uniform(0.3, 0.5)
-    task = "regression" if seed % 4 == 3 else "binary"
-    mechanism = {"mechanism": "outcome", "missing_slope": 0.35} if seed % 2 else {}
-    n = int(rng.choice([60, 150, 400]))
-    return to_case(make_cohort(n, task=task, missing=share, scattered=0.1, **mechanism, random_state=seed))
-
-
-def questionnaires(seed):
-    """Short scales with a floor that many reach, flags, counts of alleles, and lesion loads that are mostly zero."""
-    rng = np.random.default_rng(seed)
-    case = to_case(make_cohort(int(rng.choice([50, 150, 500])), missing=0.2, random_state=seed))
-    n = len(case["y"])
-    severity = rng.standard_normal((n, 1)) + 0.8 * _codes(case)[:, None]
-    items = np.clip(np.rint(severity - 0.5 + 0.8 * rng.standard_normal((n, 9))), 0, 3)
-    loads = np.where(rng.random((n, 20)) < 0.15, rng.exponential(size=(n, 20)), 0.0)
-    tables = {
-        "scale": items,
-        "flags": (rng.random((n, 5)) < 0.3).astype(float),
-        "genes": rng.binomial(2, 0.3, (n, 40)).astype(float),
-        "lesion": loads * (rng.random((n, 1)) < 0.8),
-        "volume": np.rint(rng.normal(4000, 300, (n, 6))),  # whole cubic millimeters
-    }
-    X = case["X"].copy()
-    for name, values in tables.items():
-        for number, column in enumerate(values.T):
-            X[f"{name}__f{number}"] = column
-    return {**case, "X": X}
-
-
-def clean_cases(n, seed):
-    """Yield (name, case) of `n` clean cohorts: half from the grid, half of suspicious kinds and stories."""
-    grid = cohort_grid()
-    kinds = (excellent_predictors, twins, unequal_sites, missing_at_random, questionnaires, None)
-    for number in range(n):
-        random_state = seed + number
-        if number % 2 == 0:
-            name = list(grid)[number // 2 % len(grid)]
-            missing = (0.0, 0.3, 0.5)[(number // 2 + number // 2 // len(grid)) % 3]
-            yield name, to_case(make_cohort(**grid[name], missing=missing, random_state=random_state))
-            continue
-        kind = kinds[number // 2 % len(kinds)]
-        if kind is None:
-            story = STORIES[number // 2 // len(kinds) % len(STORIES)]
-            yield story.__name__, to_case(story(random_state=random_state))
-        else:
-            yield kind.__name__, kind(random_state)

@@ -1,21 +1,18 @@
 """Planted leaks are caught by the right check; clean cohorts that look suspicious raise no alarm."""
 
-import runpy
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.studies import clean_cohorts, planting
+from benchmarks.studies.planting import LEAKS, LOOKS
 from skfuse.evaluation.leaks import check_leaks
-
-PLANTING = runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "studies" / "planting.py"))
-LEAKS, LOOKS = PLANTING["LEAKS"], PLANTING["LOOKS"]
 
 
 @pytest.fixture(scope="module")
 def cohorts():
-    return dict(islice(PLANTING["hosts"](0), 4))  # the stories, which are larger, are left to the study
+    return dict(islice(planting.hosts(0), 4))  # the stories, which are larger, are left to the study
 
 
 @pytest.mark.filterwarnings("ignore::pandas.errors.PerformanceWarning")
@@ -41,7 +38,7 @@ def test_there_are_many_kinds_of_leaks_for_both_tasks():
 def test_clean_cohorts_raise_no_alarm():
     alarms = [
         (name, finding.check, finding.evidence)
-        for name, case in PLANTING["clean_cases"](14, 500)
+        for name, case in clean_cohorts.clean_cases(14, 500)
         for finding in check_leaks(**case).found
     ]
     assert alarms == []  # the study finds about none in hundreds
@@ -50,14 +47,14 @@ def test_clean_cohorts_raise_no_alarm():
 @pytest.mark.parametrize("kind", ["excellent_predictors", "twins", "missing_at_random", "questionnaires"])
 def test_suspicious_but_honest_cohorts(kind):
     for seed in range(60, 90, 7):
-        assert check_leaks(**PLANTING[kind](seed)).found == []
+        assert check_leaks(**getattr(clean_cohorts, kind)(seed)).found == []
 
 
 def test_planted_subjects_and_columns_are_named(cohorts):
-    case = PLANTING["visits_of_one_person"](dict(cohorts["binary"]), np.random.default_rng(0))
+    case = planting.visits_of_one_person(dict(cohorts["binary"]), np.random.default_rng(0))
     finding = check_leaks(**case)["repeated visits"]
     assert all(len(labels) == 2 for labels in finding.subjects)
     assert {label for labels in finding.subjects for label in labels} <= set(case["X"].index)
-    case = PLANTING["noisy_copy"](dict(cohorts["regression"]), np.random.default_rng(0))
+    case = planting.noisy_copy(dict(cohorts["regression"]), np.random.default_rng(0))
     (column,) = check_leaks(**case)["noisy copy of the target"].columns
     assert column.endswith("__planted")
