@@ -64,7 +64,7 @@ extras: $(BIN)/uv ## install each extra into an environment of its own, import i
 
 oldest: $(BIN)/uv ## run the tests on the oldest supported dependencies
 	$(BIN)/uv venv --clear --quiet --python $(BIN)/python $(OLDEST)
-	VIRTUAL_ENV="$(CURDIR)/$(OLDEST)" $(BIN)/uv pip install --resolution lowest-direct -e ".[app]" --group test
+	VIRTUAL_ENV="$(CURDIR)/$(OLDEST)" $(BIN)/uv pip install --resolution lowest-direct -e ".[app,imaging]" --group test
 	$(ONE_THREAD) $(OLDEST)/bin/python -m pytest $(PYTEST_ARGUMENTS)
 
 clean: ## remove the environments and everything built
@@ -85,5 +85,5 @@ $(APP): pyproject.toml | $(BIN)/uv
 	@touch $@
 
 $(TEST) $(LINT) $(DOCS): $(VENV)/.set-up-%: pyproject.toml | $(BIN)/uv
-	$(UV) pip install -e ".[app]" --group $*
+	$(UV) pip install -e ".[app,imaging]" --group $*
 	@touch $@

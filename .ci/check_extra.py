@@ -51,7 +51,25 @@ def check_app():
         assert write_report(found, Path(folder, "report")).stat().st_size > 10_000
 
 
-CHECKS = {"core": check_core, "app": check_app}
+def check_imaging():
+    """Masks are read, mapped and written as an image again."""
+    import nibabel
+
+    from skfuse.io import read_masks, write_map
+    from skfuse.lesions import LesionSymptomMapping
+
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        for subject in range(20):
+            image = nibabel.Nifti1Image((rng.random((4, 5, 6)) < 0.4).astype(np.uint8), np.diag([2.0, 2.0, 2.0, 1.0]))
+            image.to_filename(Path(folder, f"sub-{subject:02}.nii.gz"))
+        masks = read_masks(folder)
+        mapping = LesionSymptomMapping(n_permutations=19, random_state=0).fit(masks.X, rng.normal(size=20))
+        written = write_map(mapping.map_, masks, Path(folder, "map.nii.gz"))
+        assert nibabel.load(written).shape == (4, 5, 6)
+
+
+CHECKS = {"core": check_core, "app": check_app, "imaging": check_imaging}
 
 
 def packages_of(extra):

@@ -59,6 +59,44 @@ def draw_permutations(n_subjects, n_permutations, *, blocks=None, random_state=N
     return draws
 
 
+def draw_sign_flips(n_subjects, n_draws, *, blocks=None, random_state=None):
+    """Draw random signs of the subjects, one for each exchangeability block where there are any.
+
+    Parameters
+    ----------
+    n_subjects : int
+        At least 1.
+    n_draws : int
+        Number of draws, with replacement: the signs as they are may be among them.
+    blocks : array-like of shape (n_subjects,) or None
+        Label of the block of each subject, all of whose members change sign together (the visits of a person). None
+        flips each subject on its own.
+    random_state : int, RandomState or None
+        Seed of the draws.
+
+    Returns
+    -------
+    signs : ndarray of shape (n_draws, n_subjects), int8
+        1 or -1.
+
+    Raises
+    ------
+    ValueError
+        If the number of subjects or of draws is too small, or a block label is missing.
+
+    Examples
+    --------
+    >>> from skfuse.permutation import draw_sign_flips
+    >>> draw_sign_flips(4, 2, blocks=["a", "a", "b", "b"], random_state=0).tolist()
+    [[-1, -1, 1, 1], [1, 1, -1, -1]]
+    """
+    n_subjects = _count(n_subjects, "n_subjects", 1)
+    n_draws = _count(n_draws, "n_draws", 1)
+    codes = np.arange(n_subjects) if blocks is None else block_codes(blocks, n_subjects)
+    flips = check_random_state(random_state).randint(0, 2, size=(n_draws, codes.max() + 1))
+    return (2 * flips - 1).astype(np.int8)[:, codes]
+
+
 def block_codes(blocks, n_subjects):
     """Number of the block of each subject, from 0; missing labels and other lengths are refused."""
     blocks = np.asarray(blocks)
