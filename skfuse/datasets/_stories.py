@@ -149,6 +149,10 @@ def stroke_outcome(n_subjects=250, *, random_state=None, **changes):
     ValueError
         If `changes` asks for another task.
 
+    See Also
+    --------
+    stroke_images : Patients whose score follows from simulated lesion masks and cut connections.
+
     Examples
     --------
     >>> from skfuse.datasets import stroke_outcome
