@@ -1,0 +1,31 @@
+"""Lesions: which voxels, tracts and connections go with a score, and how much of each a lesion hits."""
+
+from skfuse.lesions._brunner_munzel import BrunnerMunzelStatistic
+from skfuse.lesions._choices import VolumeConfoundWarning
+from skfuse.lesions._disconnectome import Disconnectome
+from skfuse.lesions._liebermeister import LiebermeisterStatistic, PearsonChi2Statistic
+from skfuse.lesions._load import LesionLoad
+from skfuse.lesions._mapping import FewSubjectsWarning, LesionSymptomMapping
+from skfuse.lesions._masks import EmptyMaskWarning
+from skfuse.lesions._network import LesionNetworkMapping, SilentConnectomeWarning
+from skfuse.lesions._network_inference import NetworkMapInference, network_map_inference
+from skfuse.lesions._patches import UniquePatches
+from skfuse.lesions._welch import WelchStatistic
+
+__all__ = [
+    "BrunnerMunzelStatistic",
+    "Disconnectome",
+    "EmptyMaskWarning",
+    "FewSubjectsWarning",
+    "LesionLoad",
+    "LesionNetworkMapping",
+    "LesionSymptomMapping",
+    "LiebermeisterStatistic",
+    "NetworkMapInference",
+    "PearsonChi2Statistic",
+    "SilentConnectomeWarning",
+    "UniquePatches",
+    "VolumeConfoundWarning",
+    "WelchStatistic",
+    "network_map_inference",
+]

@@ -1,0 +1,248 @@
+"""Columns of a matrix as bits, and which of them are identical."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from skfuse._chunks import chunks
+
+_CHUNK_BYTES = 2**22  # of columns that are copied at a time: they stay in the cache of the processor
+# Constants of the generator SplitMix64 (Steele et al. 2014, https://doi.org/10.1145/2660193.2660195).
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_MIX = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB)))
+_LAST_SHIFT = np.uint64(31)
+
+
+class UniqueColumns(NamedTuple):
+    """Groups of identical columns, numbered in the order of their first column.
+
+    Attributes
+    ----------
+    first : ndarray of shape (n_groups,), int
+        First column of each group, ascending.
+    inverse : ndarray of shape (n_columns,), int
+        Group of each column: ``X[:, first][:, inverse]`` is `X`.
+    sizes : ndarray of shape (n_groups,), int
+        Columns in each group.
+    """
+
+    first: np.ndarray
+    inverse: np.ndarray
+    sizes: np.ndarray
+
+
+def unique_columns(X):
+    """Find identical columns: by a hash of their bits, checked for equality.
+
+    A binary matrix of any type is compared as bits, ``n_rows / 8`` bytes for each column; any other matrix value by
+    value, a chunk of columns at a time. No column is ever merged with one that differs, whatever its hash.
+
+    Parameters
+    ----------
+    X : ndarray or scipy.sparse matrix of shape (n_rows, n_columns)
+        Boolean, integers or floating point of up to 64 bits. -0.0 equals 0.0, and NaN the same NaN.
+
+    Returns
+    -------
+    groups : UniqueColumns
+        The tuple ``(first, inverse, sizes)``: first column of each group, group of each column, columns in each group.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfuse.lesions._columns import unique_columns
+    >>> first, inverse, sizes = unique_columns(np.array([[0, 1, 0, 1], [1, 1, 1, 0]]))
+    >>> first.tolist(), inverse.tolist(), sizes.tolist()
+    ([0, 1, 3], [0, 1, 0, 2], [2, 1, 1])
+    """
+    n_columns = X.shape[1]
+    if not n_columns:
+        return UniqueColumns(*(np.zeros(0, dtype=np.intp) for _ in range(3)))
+    words = pack_columns(X)
+    if words is None:
+        by_column = X.tocsc() if sparse.issparse(X) else X
+        bytes_of_one, take = 8 * X.shape[0], lambda columns: _values(by_column, columns)
+    else:
+        bytes_of_one, take = 8 * max(1, words.shape[1]), lambda columns: words[columns]
+    hashes = np.empty(n_columns, dtype=np.uint64)
+    for part in chunks(n_columns, bytes_of_one, _CHUNK_BYTES):
+        hashes[part] = _hash_rows(take(part))
+    order = np.argsort(hashes)
+    starts = np.flatnonzero(np.r_[True, hashes[order[1:]] != hashes[order[:-1]]])
+    collided = _groups_that_differ(take, order, starts, bytes_of_one)
+    labels = np.empty(n_columns, dtype=np.intp)
+    labels[order] = np.repeat(np.arange(len(starts)), np.diff(starts, append=n_columns))
+    if len(collided):
+        _tell_apart(take, labels, collided, len(starts))
+        labels = np.unique(labels, return_inverse=True)[1]  # the labels of the collided groups are free
+    return _by_first_column(labels)
+
+
+def pack_columns(X):
+    """The columns of a binary matrix as bits, one row of words for each column.
+
+    Parameters
+    ----------
+    X : ndarray or scipy.sparse matrix of shape (n_rows, n_columns)
+
+    Returns
+    -------
+    words : ndarray of shape (n_columns, ceil(n_rows / 64)), uint64, or None
+        :func:`unpack_words` reads them. None if an entry is neither 0 nor 1.
+    """
+    n_rows, n_columns = X.shape
+    words = np.zeros((n_columns, -(-n_rows // 64)), dtype=np.uint64)
+    if sparse.issparse(X):
+        return _pack_sparse(X.tocsr(), words)
+    as_bytes, used = words.view(np.uint8), -(-n_rows // 8)
+    for part in chunks(n_columns, max(1, n_rows * X.itemsize), _CHUNK_BYTES):
+        columns = np.ascontiguousarray(X[:, part].T)
+        if not is_binary(columns):
+            return None
+        as_bytes[part, :used] = np.packbits(columns != 0, axis=1, bitorder="little")
+    return words
+
+
+class PackedColumns:
+    """Columns of a binary matrix that are kept as bits, an eighth of a byte each, and read a part at a time.
+
+    Parameters
+    ----------
+    words : ndarray of shape (n_columns, n_words), uint64
+        As :func:`pack_columns` gives them.
+    n_rows : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfuse.lesions._columns import PackedColumns, pack_columns
+    >>> packed = PackedColumns(pack_columns(np.array([[0, 1, 1], [1, 1, 0]])), 2)
+    >>> packed.shape, packed[:, 1:3].tolist()
+    ((2, 3), [[1, 1], [1, 0]])
+    """
+
+    def __init__(self, words, n_rows):
+        self.words, self.shape = words, (n_rows, len(words))
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, places):
+        rows, columns = places
+        return unpack_words(self.words[columns], self.shape[0]).T[rows]
+
+
+def columns_as_bits(X, places):
+    """Some columns of a matrix as bits if all are binary, as they are if not.
+
+    Parameters
+    ----------
+    X : ndarray or scipy.sparse matrix of shape (n_rows, n_columns)
+    places : ndarray of shape (n_places,), int
+
+    Returns
+    -------
+    columns : PackedColumns or ndarray of shape (n_rows, n_places)
+    """
+    if sparse.issparse(X):
+        some = X.tocsc()[:, places]
+        words = pack_columns(some)
+        return some.toarray() if words is None else PackedColumns(words, X.shape[0])
+    words = np.empty((len(places), -(-X.shape[0] // 64)), dtype=np.uint64)
+    for part in chunks(len(places), X.shape[0] * X.itemsize, _CHUNK_BYTES):
+        packed = pack_columns(X[:, places[part]])
+        if packed is None:
+            return X[:, places]
+        words[part] = packed
+    return PackedColumns(words, X.shape[0])
+
+
+def unpack_words(words, n_rows):
+    """The bits that :func:`pack_columns` packed.
+
+    Parameters
+    ----------
+    words : ndarray of shape (n_columns, n_words), uint64
+    n_rows : int
+        At most 64 times the number of words.
+
+    Returns
+    -------
+    columns : ndarray of shape (n_columns, n_rows), uint8
+        0 and 1: the packed matrix, transposed.
+    """
+    as_bytes = np.ascontiguousarray(words).view(np.uint8)
+    return np.unpackbits(as_bytes, axis=1, count=n_rows, bitorder="little")
+
+
+def is_binary(values):
+    """Whether every value of an array is 0 or 1."""
+    if values.dtype == bool:
+        return True
+    if values.dtype.kind == "u":
+        return not values.size or bool(values.max() <= 1)
+    return bool(((values == 0) | (values == 1)).all())
+
+
+def _pack_sparse(X, words):
+    if not is_binary(X.data) or not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+        if not is_binary(X.data):
+            return None
+    for row, (start, stop) in enumerate(zip(X.indptr[:-1], X.indptr[1:], strict=True)):
+        lesioned = X.indices[start:stop][X.data[start:stop] != 0]
+        words[lesioned, row // 64] |= np.uint64(1) << np.uint64(row % 64)
+    return words
+
+
+def _values(X, columns):
+    """Some columns of a matrix, as rows; equal values have equal bits."""
+    part = X[:, columns]
+    rows = np.ascontiguousarray((part.toarray() if sparse.issparse(X) else part).T)
+    return rows + rows.dtype.type(0) if rows.dtype.kind == "f" else rows  # -0.0 becomes 0.0
+
+
+def _hash_rows(rows):
+    """A hash of each row, of 64 bits; rows of equal bits have equal hashes."""
+    mixed = rows.view(f"u{rows.itemsize}") + _STEP * np.arange(1, rows.shape[1] + 1, dtype=np.uint64)
+    # Every bit has to reach every other: lesions that differ in two subjects differ in two bits.
+    for shift, factor in _MIX:
+        mixed ^= mixed >> shift
+        mixed *= factor
+    mixed ^= mixed >> _LAST_SHIFT
+    return mixed.sum(axis=1, dtype=np.uint64)
+
+
+def _groups_that_differ(take, order, starts, bytes_of_one):
+    """Groups of one hash that hold different columns."""
+    same_group = np.ones(len(order), dtype=bool)
+    same_group[starts] = False
+    differs = np.zeros(len(order), dtype=bool)
+    for part in chunks(len(order), bytes_of_one, _CHUNK_BYTES):
+        places = slice(max(0, part.start - 1), part.stop)  # each is compared to the one before it
+        rows = take(order[places])
+        differs[places.start + 1 : places.stop] = (rows[1:] != rows[:-1]).any(axis=1)
+    places = np.flatnonzero(differs & same_group)
+    return np.unique(np.searchsorted(starts, places, side="right") - 1)
+
+
+def _tell_apart(take, labels, collided, n_labels):
+    """Give different columns of one hash labels of their own, by the bits themselves."""
+    seen = {}
+    for column in np.flatnonzero(np.isin(labels, collided)):
+        bits = take(np.array([column])).tobytes()
+        labels[column] = seen.setdefault(bits, n_labels + len(seen))
+
+
+def _by_first_column(labels):
+    """Number the groups in the order of their first column."""
+    n_groups = labels.max() + 1
+    first = np.full(n_groups, len(labels), dtype=np.intp)
+    np.minimum.at(first, labels, np.arange(len(labels)))
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(n_groups)
+    inverse = rank[labels]
+    return UniqueColumns(first[order], inverse, np.bincount(inverse))
