@@ -1,4 +1,4 @@
-"""The command line: compare strategies on a cohort from files, find subtypes, fit a model, predict with it."""
+"""The command line: compare strategies on a cohort from files, find subtypes, fit a model, predict, map lesions."""
 
 from typing import Annotated
 
@@ -7,6 +7,7 @@ import typer
 from skfuse.cli._compare import compare
 from skfuse.cli._console import console
 from skfuse.cli._demo import demo
+from skfuse.cli._map_lesions import map_lesions
 from skfuse.cli._models import fit, predict
 from skfuse.cli._subtype import subtype
 
@@ -20,7 +21,7 @@ app = typer.Typer(
         "missing, 130 stopped with Ctrl-C."
     ),
 )
-for command in (compare, subtype, fit, predict, demo):
+for command in (compare, subtype, fit, predict, map_lesions, demo):
     app.command()(command)
 
 

@@ -35,6 +35,19 @@ _OPTIONS = (
     (r"\bn_clusters=(['\"]?)(\w+)\1", r"--n-clusters \2"),
     (r"\b(drop|visit)=(['\"])(.*?)\2", r"--\1 '\3'"),
     (r", or a smaller `min_site_size`", ""),  # no option sets it
+    # of lesions and their maps
+    (r"The '(alpha|alternative|correction|statistic|volume)' parameter of LesionSymptomMapping", r"--\1"),
+    (r"The 'n_permutations' parameter of LesionSymptomMapping", "--permutations"),
+    (r"The 'min_overlap' parameter of LesionSymptomMapping", "--min-overlap"),
+    (r"The 'cfwer_v' parameter of LesionSymptomMapping|`rank`(?= is \d+: control of)", "--cfwer-v"),
+    (r"\b(alternative|correction|statistic|volume)=(['\"])([\w-]+)\2", r"--\1 \3"),
+    (r"\bn_permutations=(\d+)", r"--permutations \1"),
+    (r"\bmin_overlap=([\d.]+)", r"--min-overlap \1"),
+    (r"\blower min_overlap\b", "lower --min-overlap"),
+    (r"`(pattern|threshold)`", r"--\1"),
+    (r"\bempty='keep'", "--keep-empty"),
+    (r"\bforce=True", "--force"),
+    (r", or (name the subjects of the files: ids=|tell them apart: ids=.*path\.parent\.name)", ""),
 )
 
 
@@ -47,7 +60,7 @@ def as_options(text):
 
 
 #: Where results go and how they are made faster changes no number; a command that needs one of them has it.
-_BESIDE = {"out", "checkpoint", "jobs", "debug", "show_subjects", "report"}
+_BESIDE = {"out", "checkpoint", "jobs", "debug", "show_subjects", "report", "cache", "force"}
 
 
 def command_line(context):

@@ -102,8 +102,8 @@ def write_folder(folder, contents, *, model=None, stale=()):
     Parameters
     ----------
     folder : Path
-    contents : dict of str to str
-        Text of every file by its name in the folder, in the order in which they are put there.
+    contents : dict of str to str or bytes
+        Of every file by its name in the folder, in the order in which they are put there.
     model : FittedModel or None
         Saved with its card; put there last, so that a model that is there belongs to everything beside it.
     stale : sequence of str
@@ -187,10 +187,10 @@ def _move(source, target):
     os.replace(source, target)
 
 
-def _write_whole(path, text):
+def _write_whole(path, content):
     path.parent.mkdir(exist_ok=True)
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
+    with open(path, "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
         file.flush()
         os.fsync(file.fileno())  # a full disk shows here, not after the old report has gone
 
