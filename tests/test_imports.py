@@ -9,7 +9,7 @@ import pytest
 
 import skfuse
 
-HEAVY = {"torch", "numba", "matplotlib", "lightgbm", "networkx", "cuml"}
+HEAVY = {"torch", "numba", "matplotlib", "lightgbm", "networkx", "nibabel", "nilearn", "cuml"}
 PACKAGES = [info.name for info in pkgutil.iter_modules(skfuse.__path__) if info.ispkg and not info.name.startswith("_")]
 
 

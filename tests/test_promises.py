@@ -1,7 +1,7 @@
 """Every public class with `fit` keeps the promises that all estimators of skfuse make, or its entry says why not.
 
-A new class gets an entry in `TABLE`; the promises themselves, and kinds of estimators with what none of a kind can
-promise, are in the package `promises` beside this file.
+A new class gets an entry in `TABLE`, one of lesions or connectomes in `promises.brain`; the promises themselves, and
+kinds of estimators with what none of a kind can promise, are in the package `promises` beside this file.
 """
 
 import sys
@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # where the package `promises` is, whatever pytest's import mode
 
 from promises import conventions, edges, independence, learning, missing, tools
+from promises.brain import ENTRIES
 from promises.cases import Case, Entry, Kind, public_classes
 from promises.kinds import (
     CLUSTERER,
@@ -410,6 +411,8 @@ TABLE = {
         variants=({}, {"variant": "half-diagonal"}, {"n_clusters": "rotation"}, {"n_clusters": "stability"}),
     ),
 }
+
+TABLE |= ENTRIES
 
 
 def classes_with_fit():

@@ -7,6 +7,7 @@ from benchmarks.studies import (
     bemkl_coverage,
     cluster_null,
     interval_coverage,
+    lesion_error_control,
     missing_blocks,
     missing_downstream,
     mkl_missing,
@@ -36,6 +37,7 @@ studies = (
     missing_downstream,
     ajive_ranks,
     sparse_pls_recovery,
+    lesion_error_control,
 )
 for study in studies:
     print(f"\n== {study.__doc__.splitlines()[0]}", flush=True)

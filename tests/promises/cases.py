@@ -11,6 +11,7 @@ from functools import cache, cached_property
 
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
+from sklearn.utils.validation import check_is_fitted
 
 import skfuse
 from promises.tables import numbers
@@ -49,12 +50,14 @@ class Kind:
     """What estimators of one kind take.
 
     `sample` makes a table with its targets; `without` has the promises that the kind cannot keep, and why; `refuses`
-    the edge tables that it refuses, and why.
+    the edge tables that it refuses, and why. A `plain` kind sees one block without NaN and knows no modalities:
+    transformers give arrays unless `set_output` says otherwise, and errors are in scikit-learn's words.
     """
 
     sample: Callable
     without: Mapping = field(default_factory=dict)
     refuses: Mapping = field(default_factory=dict)
+    plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class Entry:
     without: Mapping = field(default_factory=dict)  # promise → why this class cannot keep it
     weighs: bool = True  # a predictor that has a weight for each modality
     completes: bool = False  # a transformer whose output has no NaN: it imputes, or gives who has nothing a place
+    maps: tuple = ()  # results that are of no single subject: names of fitted arrays, or functions of the estimator
+    undrawn: Mapping = field(default_factory=dict)  # parameters with which it draws no rows by their number
     warns: tuple = ()  # categories of others that this class documents, such as ConvergenceWarning
 
     @property
@@ -122,8 +127,27 @@ class Case:
     def fit(self, sample, **params):
         return self.make(**params).fit(sample.X, self.target(sample))
 
+    @property
+    def answers(self):
+        """Whether it says something of each subject."""
+        return self.predicts or self.transforms
+
+    def results(self, estimator, X):
+        """The output and the maps as one array, to be compared as a whole."""
+        output = self.output(estimator, X)
+        if not self.entry.maps or not self.answers:
+            return output
+        return np.concatenate([np.ravel(output), self._maps(estimator)])
+
+    def _maps(self, estimator):
+        found = [part(estimator) if callable(part) else getattr(estimator, part) for part in self.entry.maps]
+        return np.concatenate([np.ravel(part) for part in found])
+
     def output(self, estimator, X):
-        """Probabilities, decisions, predictions or transformed numbers as one float array."""
+        """Probabilities, decisions, predictions or transformed numbers as one float array; else the maps."""
+        if not self.answers:
+            check_is_fitted(estimator)
+            return self._maps(estimator)
         if hasattr(estimator, "predict_proba"):
             return estimator.predict_proba(X)
         if hasattr(estimator, "decision_function"):  # as a column per class, as probabilities have

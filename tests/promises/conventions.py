@@ -10,7 +10,7 @@ from promises.scikit_learn import run_checks
 
 
 def keyword_only_after_modalities(case):
-    """Positional up to `modalities`, which comes first or second; every option by keyword."""
+    """Positional up to `modalities`, which comes first or second, or what has no default; every option by keyword."""
     parameters = [p for p in inspect.signature(case.cls).parameters.values()]
     names = [p.name for p in parameters]
     assert not {"args", "kwargs"} & {p.name for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
@@ -20,6 +20,8 @@ def keyword_only_after_modalities(case):
         assert all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters[: place + 1])
         parameters = parameters[place + 1 :]
         assert inspect.signature(case.cls).parameters["modalities"].default is None
+    elif parameters and parameters[0].default is inspect.Parameter.empty:
+        parameters = parameters[1:]
     assert all(p.kind is p.KEYWORD_ONLY for p in parameters)
 
 

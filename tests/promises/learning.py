@@ -1,9 +1,12 @@
 """Chance where there is nothing to learn, and word of how far a fit has come."""
 
+import re
+
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.metrics import roc_auc_score
 
+from promises.cases import documented_warnings_ignored
 from promises.tables import take
 
 
@@ -15,7 +18,8 @@ def chance_for_permuted_labels(case):
     for _ in range(n_permutations):
         permuted = rng.permutation(120)
         sample.labels, sample.target = sample.labels[permuted], sample.target[permuted]
-        y, model = case.target(take(sample, test)), case.fit(take(sample, train))
+        with documented_warnings_ignored(*case.entry.warns):  # such as one that there is nothing to predict from
+            y, model = case.target(take(sample, test)), case.fit(take(sample, train))
         output = case.output(model, take(sample, test).X)
         if is_classifier(model):
             scores.append(roc_auc_score(y, output[:, 1]) - 0.5)
@@ -47,7 +51,10 @@ class _Recording:
 
 
 def progress_is_reported(case):
-    """A callback sees the fit begin and end, and one task per modality in between, each named."""
+    """A callback sees the fit begin and end, and one task per modality in between, each named.
+
+    What has no modalities says how many permutations, or subjects of a normative set, are done.
+    """
     recording = _Recording()
     model = case.make()
     assert model.set_callbacks(recording) is model
@@ -56,6 +63,9 @@ def progress_is_reported(case):
     assert [events[0][0], events[-1][0]] == ["setup", "teardown"]
     begun = [task for event, task in events if event == "begin"]
     assert sorted(begun) == sorted(task for event, task in events if event == "end")
+    if case.entry.kind.plain:
+        assert re.fullmatch(r"(\d+) of \1 permutations|normative subject \d+", begun[-1])
+        return
     names = ("estimators_", "networks_", "modality_weights_")
     learned = next(getattr(model, name) for name in names if hasattr(model, name))
     assert [task for task in begun if "modality" in task] == [f"modality {name}" for name in learned]

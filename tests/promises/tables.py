@@ -54,6 +54,39 @@ def one_block(n=90, *, seed=0, missing=0.05):
     return sample
 
 
+def masks(n=90, *, seed=0, missing=0.0):
+    """Lesions as one block without missing cells: 24 voxels, 0 or 1, more of them lesioned where the score is low.
+
+    The first two are lesioned by turns, so that nobody is without a lesion in them.
+    """
+    sample = three_modalities(n, seed=seed, missing=missing)
+    rng = np.random.default_rng([9, seed])
+    reach = np.linspace(-0.8, 0.8, 24) + 0.5 * rng.normal(size=(n, 24))
+    lesioned = (reach > sample.target[:, None]).astype(np.float64)
+    lesioned[:, 0] = np.arange(n) // 2 % 2
+    lesioned[:, 1] = 1.0 - lesioned[:, 0]
+    sample.X = pd.DataFrame(lesioned, columns=[f"mri__{voxel}" for voxel in range(24)])
+    return sample
+
+
+def connectomes(n=90, *, seed=0, missing=0.0):
+    """Connectomes of 7 nodes as one block of 21 edges without missing cells."""
+    sample = three_modalities(n, seed=seed, missing=missing)
+    rng = np.random.default_rng([10, seed])
+    values = sample.target[:, None] * np.linspace(0.2, 0.8, 21) + rng.normal(size=(n, 21))
+    sample.X = pd.DataFrame(values, columns=[f"mri__{edge}" for edge in range(21)])
+    return sample
+
+
+def places(n=90, *, seed=0, missing=0.0):
+    """Coordinates of places on a sphere of radius 1, in place of subjects."""
+    sample = three_modalities(n, seed=seed, missing=missing)
+    directions = np.random.default_rng([13, seed]).normal(size=(n, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    sample.X = pd.DataFrame(directions, columns=[f"mri__{axis}" for axis in "xyz"])
+    return sample
+
+
 def columns_of(X, name):
     return [column for column in X.columns if column.startswith(f"{name}__")]
 
@@ -90,12 +123,14 @@ def with_cell(X, column, value, row=0):
 
 
 def wild(X, rows):
-    """A copy in which these rows hold enormous values where there were none before, or the keys of others."""
+    """A copy in which these rows hold enormous values where there were none before, or other keys, or other lesions."""
     X, rng = X.copy(), np.random.default_rng(11)
     for column in measured(X):
         values = X[column].to_numpy(copy=True)
         if is_key(column):
             values[rows] = rng.integers(300, 400, size=len(rows))
+        elif np.isin(values, (0.0, 1.0)).all():
+            values[rows] = 1.0 - values[rows]
         else:
             values[rows] = 1e4 * rng.standard_cauchy(size=len(rows))
         X[column] = values

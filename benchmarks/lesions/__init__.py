@@ -1,0 +1,1 @@
+"""Lesion mapping and connectomes: speed, memory and agreement beside other packages."""
