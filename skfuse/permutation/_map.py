@@ -99,16 +99,16 @@ def infer_map(
 ):
     r"""Test every column of a map and hold the error over all of them.
 
-    ===============  ================================================================================================
-    `correction`     what is held at `alpha`
-    ===============  ================================================================================================
-    ``"max"``        the chance of any false place, by the largest statistic of each permutation [1]_
-    ``"cfwer"``      the chance of `rank` (v) or more false places, by the v-th largest statistic [2]_
-    ``"cluster"``    the chance of any false cluster of places beyond `cluster_threshold`; says nothing of single places
-    ``"tfce"``       the chance of any false place, by the largest enhanced value [3]_
-    ``"fdr"``        the expected share of false places (Benjamini and Hochberg), from parametric p-values of columns
+    ================  ================================================================================================
+    `correction`      what is held at `alpha`
+    ================  ================================================================================================
+    ``"max"``         the chance of any false place, by the largest statistic of each permutation [1]_
+    ``"cfwer"``       the chance of `rank` (v) or more false places, by the v-th largest statistic [2]_
+    ``"cluster"``     the chance of any false cluster of places beyond `cluster_threshold`; nothing of single places
+    ``"tfce"``        the chance of any false place, by the largest enhanced value [3]_
+    ``"fdr"``         the expected share of false places (Benjamini and Hochberg), from parametric p-values
     ``"bonferroni"``  the chance of any false place, from parametric p-values of columns
-    ===============  ================================================================================================
+    ================  ================================================================================================
 
     Parameters
     ----------
