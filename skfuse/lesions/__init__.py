@@ -10,6 +10,8 @@ from skfuse.lesions._masks import EmptyMaskWarning
 from skfuse.lesions._network import LesionNetworkMapping, SilentConnectomeWarning
 from skfuse.lesions._network_inference import NetworkMapInference, network_map_inference
 from skfuse.lesions._patches import UniquePatches
+from skfuse.lesions._sparse import SparseLesionRegressor
+from skfuse.lesions._svr import LesionSVR
 from skfuse.lesions._welch import WelchStatistic
 
 __all__ = [
@@ -19,11 +21,13 @@ __all__ = [
     "FewSubjectsWarning",
     "LesionLoad",
     "LesionNetworkMapping",
+    "LesionSVR",
     "LesionSymptomMapping",
     "LiebermeisterStatistic",
     "NetworkMapInference",
     "PearsonChi2Statistic",
     "SilentConnectomeWarning",
+    "SparseLesionRegressor",
     "UniquePatches",
     "VolumeConfoundWarning",
     "WelchStatistic",

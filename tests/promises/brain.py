@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 
 from promises.cases import Entry, Kind
 from promises.kinds import NO_LABELS, NO_TABLE_OUT, ONE_BLOCK, ONE_PASS, ONE_PROCESS
@@ -171,6 +172,18 @@ ENTRIES = {
         variants=({}, {"output": "z", "seed": "pca"}, {"output": "mean_r", "connectome": _COVARIANCES}),
         without={"checks_of_scikit_learn": f"a connectome {_ANY_WIDTH} test_lesion_network"},
     ),
+    "lesions.LesionSVR": Entry(
+        LESIONS_AND_SCORE,
+        search=({}, {"C": [0.1, 1.0], "volume": ["covariate", "none"]}),
+        variants=(
+            {},
+            {"loss": "squared_error", "correction": "max", "n_permutations": 19, "random_state": 0},
+            {"volume": "dtlvc"},
+        ),
+        maps=("coef_",),
+        without=ONE_PASS,
+        warns=(EmptyMaskWarning, FewSubjectsWarning, VolumeConfoundWarning),
+    ),
     "lesions.LesionSymptomMapping": Entry(
         LESIONS_AND_SCORE,
         {"n_permutations": 99, "random_state": 0},
@@ -185,6 +198,14 @@ ENTRIES = {
         maps=("map_", "p_values_"),
         undrawn={"correction": "bonferroni"},
         warns=(EmptyMaskWarning, FewSubjectsWarning, VolumeConfoundWarning),
+    ),
+    "lesions.SparseLesionRegressor": Entry(
+        LESIONS_AND_SCORE,
+        search=({}, {"n_effects": [1, 3], "volume": ["covariate", "none"]}),
+        variants=({}, {"mask": np.ones((2, 3, 4), dtype=bool)}, {"volume": "residualize"}),
+        maps=("coef_", "inclusion_"),
+        without=ONE_PASS,
+        warns=(ConvergenceWarning, EmptyMaskWarning, FewSubjectsWarning, VolumeConfoundWarning),
     ),
     "lesions.UniquePatches": Entry(
         replace(LESIONS, refuses={**LESIONS.refuses, **_ALIKE}),
