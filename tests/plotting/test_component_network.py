@@ -50,15 +50,20 @@ def drawn(display, width=7.0):
     return display
 
 
+def matplotlib_settings():
+    """Settings of matplotlib; nilearn spells the name of the backend in small letters."""
+    return dict(mpl.rcParams) | {"backend": mpl.rcParams["backend"].lower()}
+
+
 def texts(ax):
     return " ".join(text.get_text() for text in ax.texts)
 
 
 @pytest.mark.parametrize(("width", "brain"), [(7.0, False), (3.5, False), (3.5, True)])
 def test_it_is_drawn_inside_its_figure_and_leaves_nothing_behind(nbs, coordinates, width, brain):
-    before, figures = dict(mpl.rcParams), plt.get_fignums()
+    before, figures = matplotlib_settings(), plt.get_fignums()
     display = drawn(ComponentNetworkDisplay.from_estimator(nbs, coordinates if brain else None), width)
-    assert dict(mpl.rcParams) == before
+    assert matplotlib_settings() == before
     assert plt.get_fignums() == figures
     assert (display.glass_ is None) is not brain
     assert (display.ring_ax_ is None) is brain
