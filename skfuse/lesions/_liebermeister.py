@@ -30,7 +30,7 @@ class _FourFoldStatistic(TwoSampleStatistic):
 
     def _of_counts(self, m, a):
         """Statistic for m lesioned subjects, of whom a (an array, ascending) score 1."""
-        raise NotImplementedError
+        raise NotImplementedError  # each subclass has its own
 
     def observed(self):
         """Statistic of each column, in float64.

@@ -120,7 +120,7 @@ class TwoSampleStatistic(MapStatistic):
         return found
 
     def _values_of(self, draws):
-        raise NotImplementedError
+        raise NotImplementedError  # each subclass has its own
 
 
 class StudentStatistic(TwoSampleStatistic):
@@ -186,7 +186,7 @@ class StudentStatistic(TwoSampleStatistic):
         return self._observed
 
     def _observed_with_degrees(self, lesions, tested):
-        raise NotImplementedError
+        raise NotImplementedError  # each subclass has its own
 
 
 def check_alternative(alternative):

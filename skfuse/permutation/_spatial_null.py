@@ -74,7 +74,7 @@ class SpatialNull(BaseEstimator):
 
     def _surrogates(self, maps, n, random_state):
         """Surrogates (n_maps, n, n_places) of checked maps (n_maps, n_places) from a RandomState."""
-        raise NotImplementedError
+        raise NotImplementedError  # each subclass has its own
 
 
 def checked_brain_maps(maps, n_places, name="maps"):

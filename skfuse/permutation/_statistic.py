@@ -43,7 +43,7 @@ class MapStatistic:
         values : ndarray of shape (n_columns,), float64
             Never NaN: a column that cannot be tested gets 0.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # each subclass has its own
 
     def permuted(self, draws):
         """Statistics with permuted targets.
@@ -57,7 +57,7 @@ class MapStatistic:
         -------
         values : ndarray of shape (n_draws, n_columns), float32 or float64
         """
-        raise NotImplementedError
+        raise NotImplementedError  # each subclass has its own
 
     def extremes(self, draws, *, rank=1, sizes=None, absolute=False):
         """Highest and lowest statistic of each permutation, or those that are `rank`-th from the end.

@@ -106,7 +106,10 @@ def test_confounds_are_regressed_out_inside_fit():
     X, y, age = planted(of_age=0.4)
     model = ConnectomePredictiveModel(correlation="partial").fit(X, y, confounds=age)
     design = np.column_stack([np.ones(len(y)), age])
-    left = lambda v: v - design @ np.linalg.lstsq(design, v, rcond=None)[0]  # noqa: E731
+
+    def left(v):
+        return v - design @ np.linalg.lstsq(design, v, rcond=None)[0]
+
     r = np.array([np.corrcoef(left(x), left(y))[0, 1] for x in X.T])
     np.testing.assert_allclose(model.correlations_, r, atol=1e-12)
     t = r * np.sqrt((len(y) - 3) / (1 - r**2))
@@ -162,7 +165,10 @@ def test_ridge_weighs_each_selected_edge():
     selected = model.positive_edges_ | model.negative_edges_
     np.testing.assert_array_equal(model.coef_ != 0, selected)
     design = np.column_stack([np.ones(len(y)), age])
-    left = lambda v: v - design @ np.linalg.lstsq(design, v, rcond=None)[0]  # noqa: E731
+
+    def left(v):
+        return v - design @ np.linalg.lstsq(design, v, rcond=None)[0]
+
     E = left(X[:, selected])
     scale = E.std(axis=0)
     E = E / scale

@@ -82,7 +82,10 @@ def test_planted_communities_are_found():
 def test_measures_follow_the_scale_and_the_order_of_nodes(seed, scale):
     X = networks(1, 7, seed=seed)
     order = np.random.default_rng(seed).permutation(7)
-    make = lambda X: ConnectomeGraphFeatures(features=ALL[:-1]).fit_transform(X)[0]  # noqa: E731
+
+    def make(X):
+        return ConnectomeGraphFeatures(features=ALL[:-1]).fit_transform(X)[0]
+
     plain = make(X)
     power = np.repeat([1, 0, 0, 1, 0, -1, 1], [7] * 5 + [1] * 2)
     np.testing.assert_allclose(make(scale * X), plain * scale**power, rtol=1e-9, atol=1e-12)
