@@ -33,6 +33,8 @@ BENCHMARKS = (
     "lesions.scale",
     "lesions.nilearn",
     "lesions.connectomes",
+    "lesions.disconnectome",
+    "lesions.network",
 )
 
 

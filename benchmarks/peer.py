@@ -1,7 +1,12 @@
-"""Competitors in environments of their own, each run by the interpreter that an environment variable names."""
+"""Processes of their own: competitors in their environments, and single measurements.
 
+The interpreter of a competitor is named by an environment variable.
+"""
+
+import json
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -10,6 +15,18 @@ import numpy as np
 ENVIRONMENTS = Path(__file__).with_name("environments")
 #: Environment of a process that computes with one thread.
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+
+
+def in_own_process(module, *arguments):
+    """What a module prints last, as JSON, when it runs in a process of its own with one thread."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env=os.environ | ONE_THREAD,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 class Peer:

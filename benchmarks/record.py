@@ -1,5 +1,7 @@
 """Write a result with everything needed to repeat it: command, versions, hardware, seed."""
 
+import ctypes
+import gc
 import json
 import os
 import platform
@@ -52,6 +54,16 @@ def peak_memory():
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def reset_peak_memory():
+    """Count the peak anew from the memory that this process holds now, in bytes, which is returned; Linux only."""
+    gc.collect()
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):  # else memory that was freed, but is kept, would hide what comes
+        library.malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    return peak_memory()
 
 
 def write(name, figures, *, command, seed=None, folder=RESULTS):

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -53,6 +55,25 @@ def test_strategies_can_be_chosen(folder):
     found = run(*quick(folder), "--strategies", "late-mean")
     assert "late-mean" in found.output
     assert "late-stack" not in found.output
+
+
+def test_volume_of_lesions_is_always_beside(tmp_path):
+    rng = np.random.default_rng(0)
+    ids = pd.Index([f"sub-{number:02d}" for number in range(60)], name="id")
+    volume, network = rng.normal(size=60), rng.normal(size=(60, 3))
+    score = volume + 0.5 * rng.normal(size=60)
+    pd.DataFrame({"log10_ml": volume}, index=ids).to_csv(tmp_path / "volume.csv")
+    pd.DataFrame(network, index=ids, columns=["a", "b", "c"]).to_csv(tmp_path / "network.csv")
+    pd.DataFrame({"score": score}, index=ids).to_csv(tmp_path / "labels.csv")
+    options = ("--target", "score", "--quick", "--jobs", 1, "--reference", "single:network", "--out", tmp_path / "out")
+    found = run("compare", tmp_path, *options, "--strategies", "late-stack", "--strategies", "late-mean:volume+network")
+    assert found.exit_code == 0, found.output
+    assert re.search(r"single:volume\s+0\.\d{3}", found.output)
+    assert re.search(r"late-mean:volume\+network\s+0\.\d{3}", found.output)
+    assert "Against volume alone, which reached R2 0." in " ".join(found.output.split())
+    table = pd.read_csv(tmp_path / "out" / "tables" / "against_volume.csv")
+    assert set(table["strategy"]) == {"late-stack", "late-mean:volume+network", "single:network"}
+    assert "What is added to volume?" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
 
 
 def test_dry_run_stops_after_the_log(folder):

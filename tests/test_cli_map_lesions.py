@@ -13,8 +13,7 @@ from typer.testing import CliRunner
 
 from skfuse.cli import app
 from skfuse.cli._console import as_options
-from skfuse.cli._lesion_scores import read_scores
-from skfuse.io import CohortError, read_masks
+from skfuse.io import read_masks, read_scores
 from skfuse.lesions import LesionSymptomMapping
 from skfuse.report import _lesion_sections
 from skfuse.report._document import Paragraph
@@ -52,8 +51,8 @@ def study(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def undrawn(monkeypatch, done):
-    """Pages without brains, which take a second each to draw; `done` has them."""
-    for name in ("map_figure", "overlap_figure"):
+    """Pages without figures, which take most of a second each to draw; `done` has them."""
+    for name in ("map_figure", "overlap_figure", "null_figure"):
         monkeypatch.setattr(_lesion_sections, name, lambda found: Paragraph("not drawn here"))
 
 
@@ -207,6 +206,32 @@ def test_every_way_has_its_words(study, tmp_path, more, score, words):
     assert words in (tmp_path / "out" / "report.md").read_text().replace("\N{NO-BREAK SPACE}", " ")
 
 
+def test_settings_of_clusters_and_permutations_reach_the_map_and_the_report(study, tmp_path):
+    more = ("--correction", "cluster", "--cluster-p", "0.05", "--connectivity", "26", "--covariates", "age")
+    more += ("--scheme", "draper-stoneman", "--permuted", "columns")
+    found = run(*command(study, tmp_path / "out", *more))
+    assert found.exit_code == 0, found.output
+    settings = json.loads((tmp_path / "out" / "result.json").read_text())["settings"]
+    assert set(more) <= set(settings["command"].split())
+    wanted = {"cluster_p": 0.05, "connectivity": 26, "scheme": "draper-stoneman", "permuted": "columns"}
+    assert settings["parameters"].items() >= wanted.items()
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert re.search(r"\(voxels with p \S+ 0\.05\)", text)
+    assert "lesions (Draper-Stoneman)" in text
+
+
+def test_extrapolated_p_values_are_those_of_python_and_are_counted(study, tmp_path):
+    assert run(*command(study, tmp_path / "out", "--tail", "--permutations", "499")).exit_code == 0
+    masks = read_masks(study / "masks")
+    mapping = LesionSymptomMapping(tail=True, n_permutations=499, random_state=0)
+    mapping.fit(masks.X, pd.read_csv(study / "scores.csv")["fluency"])
+    assert mapping.p_values_.min() < 1 / 500
+    p_values = nibabel.load(tmp_path / "out" / "p_values.nii.gz").get_fdata()
+    np.testing.assert_array_equal(p_values[masks.mask], mapping.p_values_)
+    said = f"Smaller p-values, extrapolated: {mapping.extrapolated_.sum()} voxels, from a generalized Pareto tail"
+    assert said in (tmp_path / "out" / "report.md").read_text()
+
+
 def test_decimal_commas_and_another_column_of_ids(study, tmp_path):
     table = pd.read_csv(study / "scores.csv")[["fluency", "age", "id"]]
     table.loc[3, "fluency"] = np.nan  # a first column with a gap is no column of ids
@@ -216,16 +241,6 @@ def test_decimal_commas_and_another_column_of_ids(study, tmp_path):
     assert "decimal commas were read as points" in said(found)
     assert "left out, mask and row, but no score: 1 (sub-04)" in said(found)
     np.testing.assert_array_equal(read_scores(tmp_path / "german.csv", "fluency", subject="id").score, table["fluency"])
-
-
-def test_text_of_three_levels_becomes_two_columns(tmp_path):
-    (tmp_path / "t.csv").write_text("id,y,hand\n1,1,left\n2,2,right\n3,3,both\n4,1,right\n")
-    read = read_scores(tmp_path / "t.csv", "y", covariates=["hand"])
-    assert {name: values.tolist() for name, values in read.covariates.items()} == {
-        "hand=left": [1, 0, 0, 0],
-        "hand=right": [0, 1, 0, 1],
-    }
-    assert "hand=both" not in str(read.notes)
 
 
 @pytest.mark.parametrize(
@@ -247,6 +262,19 @@ def test_text_of_three_levels_becomes_two_columns(tmp_path):
         ({}, ("--statistic", "magic"), "--statistic must be a str among"),
         ({}, ("--alpha", "2"), "--alpha must be a float in the range (0.0, 1.0)"),
         ({}, ("--permutations", "0"), "Take 1000 or more, or --correction fdr"),
+        ({}, ("--cluster-p", "0.9", "--correction", "cluster"), "--cluster-p must be a float in the range (0.0, 0.5)"),
+        ({}, ("--cfwer-v", "5"), "--cfwer-v is for --correction cfwer, and --correction is max"),
+        ({}, ("--cluster-p", "0.01"), "--cluster-p is for --correction cluster, and --correction is max. Leave it out"),
+        ({}, ("--connectivity", "26"), "--connectivity is for --correction cluster or tfce, and --correction is max"),
+        ({}, ("--connectivity", "7", "--correction", "tfce"), "--connectivity must be 6, 18 or 26"),
+        ({}, ("--tail", "--correction", "fdr"), "--tail is for --correction max or cfwer or tfce"),
+        ({}, ("--scheme", "smith"), "--scheme must be a str among"),
+        ({}, ("--permuted", "rows"), "--permuted must be a str among"),
+        (
+            {},
+            ("--scheme", "draper-stoneman", "--statistic", "welch", "--volume", "none"),
+            "--scheme is for --statistic t or regression, and --statistic is welch",
+        ),
         ({}, ("--pattern", "*.mgz"), "has no NIfTI file (.nii, .nii.gz) that matches '*.mgz'"),
         ({}, ("--labels", "names.csv"), "--labels names the regions of --atlas"),
         ({}, ("--atlas", "nowhere.nii"), "There is no file 'nowhere.nii'"),
@@ -325,11 +353,3 @@ def test_messages_name_options():
         "--min-overlap 0.1 leaves none; --threshold, --keep-empty; --correction fdr, --permutations 5; "
         "lower --min-overlap."
     )
-
-
-def test_two_roles_and_missing_tables(tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no table"):
-        read_scores(tmp_path / "absent.csv", "y")
-    (tmp_path / "t.csv").write_text("id,y\n1,1\n2,two\n3,3\n")
-    with pytest.raises(CohortError, match=r"row 3, column 'y': 'two' is not a number"):
-        read_scores(tmp_path / "t.csv", "y")

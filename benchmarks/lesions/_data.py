@@ -1,4 +1,4 @@
-"""The 131 lesion masks that LESYMAP is distributed with, and their score."""
+"""The 131 lesion masks that LESYMAP is distributed with, their score, and the same lesions on simulated brains."""
 
 import os
 import tempfile
@@ -25,7 +25,7 @@ def lesymap(min_overlap=0.1):
         All lesioned voxels.
     """
     from skfuse.io import read_masks
-    from skfuse.lesions._patches import overlap_mask
+    from skfuse.lesions import overlap_mask
 
     folder = data_folder("lesymap")
     if folder is None:
@@ -37,6 +37,33 @@ def lesymap(min_overlap=0.1):
     mask = masks.mask.copy()
     mask[mask] = kept
     return masks.X[:, kept], mask, np.loadtxt(folder / "behavior.txt"), masks
+
+
+def lesions_on(brain, n_subjects=131):
+    """The lesions of LESYMAP on the grid of a simulated brain, by the nearest voxel; simulated ones without the data.
+
+    Returns
+    -------
+    X : ndarray of shape (n_subjects, brain.n_voxels), uint8
+    source : str
+        Which they are.
+    """
+    from skfuse.datasets import make_lesions
+
+    data = lesymap()
+    if data is None:
+        return make_lesions(n_subjects, brain=brain, random_state=0), "simulated"
+    masks = data[-1]
+    columns = np.full(masks.mask.shape, -1)
+    columns[masks.mask] = np.arange(masks.X.shape[1])
+    to_voxels = np.linalg.inv(masks.affine)
+    nearest = np.rint(brain.coordinates_mm @ to_voxels[:3, :3].T + to_voxels[:3, 3]).astype(int)
+    inside = ((nearest >= 0) & (nearest < masks.mask.shape)).all(axis=1)
+    column = np.full(brain.n_voxels, -1)
+    column[inside] = columns[tuple(nearest[inside].T)]
+    X = np.zeros((len(masks.X), brain.n_voxels), dtype=np.uint8)
+    X[:, column >= 0] = masks.X[:, column[column >= 0]]
+    return X, f"LESYMAP, nearest voxel, {X.sum(axis=1).mean():.0f} voxels on average"
 
 
 def most_overlapping(X, n=100_000):

@@ -4,9 +4,12 @@
 
 Networks of 100 nodes and 60 subjects, 5,000 permutations; bctpy runs 20 and is scaled. Predictive modeling: 35,778
 edges (268 nodes), 120 subjects, 1,000 permutations of leave-one-out; the plain loop of fits is timed for one outcome
-and scaled. One thread on both sides.
+and scaled. One thread on both sides. Memory is that of a process of its own, beyond what it held before, plus the edges
+(34 MB).
 """
 
+import json
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -15,8 +18,8 @@ import numpy as np
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from threadpoolctl import threadpool_limits
 
-from benchmarks.peer import Peer
-from benchmarks.record import write
+from benchmarks.peer import Peer, in_own_process
+from benchmarks.record import peak_memory, reset_peak_memory, write
 from skfuse.connectomes import ConnectomePredictiveModel, NetworkBasedStatistic
 
 BCTPY = Peer("bctpy", Path(__file__).with_name("_peer_bctpy.py"))
@@ -59,17 +62,38 @@ def networks():
 
 def prediction():
     """All permutations of leave-one-out, and the loop of fits."""
-    rng = np.random.default_rng(1)
-    edges, score = rng.normal(size=(120, 35_778)), rng.normal(size=120)
-    model = ConnectomePredictiveModel()
-    model.permutation_test(edges[:20, :50], score[:20], cv="loo", n_permutations=9, random_state=0)
+    edges, score, model = _predictive_model()
     fast, _ = cpu(lambda: model.permutation_test(edges, score, cv="loo", n_permutations=1000, random_state=0))
     loop, _ = cpu(lambda: cross_val_predict(model, edges, score, cv=LeaveOneOut()))
     return {
         "1,000 permutations of leave-one-out, CPU s": round(fast, 1),
         "the loop of fits, one outcome, CPU s": round(loop, 1),
         "the loop, 1,001 outcomes, scaled, over ours": round(1001 * loop / fast),
+        **in_own_process("benchmarks.lesions.connectomes", "memory"),
     }
+
+
+def prediction_memory():
+    """Peak of the permutations."""
+    edges, score, model = _predictive_model()
+    row = {}
+    for words, cv in (("leave-one-out", "loo"), ("10 folds", 10)):
+        before = reset_peak_memory()
+        model.permutation_test(edges, score, cv=cv, n_permutations=1000, random_state=0)
+        peak = peak_memory() - before + edges.nbytes
+        row[f"1,000 permutations of {words}, peak with the data, MB"] = round(peak / 1e6)
+        row[f"1,000 permutations of {words}, peak with the data, over the data"] = round(peak / edges.nbytes, 2)
+    return row
+
+
+def _predictive_model():
+    """Edges, a score that has nothing to do with them, and a model with what it needs loaded."""
+    rng = np.random.default_rng(1)
+    edges, score = rng.normal(size=(120, 35_778)), rng.normal(size=120)
+    model = ConnectomePredictiveModel()
+    for cv in ("loo", 4):
+        model.permutation_test(edges[:20, :50], score[:20], cv=cv, n_permutations=9, random_state=0)
+    return edges, score, model
 
 
 def main():
@@ -85,4 +109,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] == ["memory"]:
+        print(json.dumps(prediction_memory()))
+    else:
+        main()

@@ -1,14 +1,13 @@
-"""Lesion-symptom maps of the whole LESYMAP mask: CPU time and memory of every statistic.
+"""Lesion-symptom maps of the whole LESYMAP mask: CPU time and memory of every statistic and model.
 
     python -m benchmarks.lesions.scale
 
 326,828 voxels that at least 10 % of 131 patients have lesioned, 195,102 patches; the whole fit, patches included, one
-thread. Each line runs in a process of its own, whose peak memory beyond the data is reported.
+thread. Each line runs in a process of its own, after a fit of two permutations that loads what is loaded once; memory
+which that fit freed is given back before the peak is counted.
 """
 
 import json
-import os
-import subprocess
 import sys
 import time
 import warnings
@@ -17,55 +16,55 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.lesions._data import lesymap
-from benchmarks.peer import ONE_THREAD
-from benchmarks.record import peak_memory, write
+from benchmarks.peer import in_own_process
+from benchmarks.record import peak_memory, reset_peak_memory, write
 
-#: What is fitted, and with a binary score or not.
+#: Options of what is fitted; the estimator is LesionSymptomMapping where none is named.
 RUNS = {
-    "t, volume as covariate, 1,000": ({"n_permutations": 1000}, False),
-    "t, volume as covariate, 10,000": ({"n_permutations": 10_000}, False),
-    "t, lesions permuted, 1,000": ({"n_permutations": 1000, "permuted": "columns"}, False),
-    "t, CFWER v = 100, 1,000": ({"n_permutations": 1000, "correction": "cfwer", "cfwer_v": 100}, False),
-    "Brunner-Munzel, 1,000": ({"statistic": "brunner-munzel", "volume": "none", "n_permutations": 1000}, False),
-    "Welch, 1,000": ({"statistic": "welch", "volume": "none", "n_permutations": 1000}, False),
-    "Liebermeister, 1,000": ({"statistic": "liebermeister", "volume": "none", "n_permutations": 1000}, True),
-    "TFCE, 1,000": ({"correction": "tfce", "n_permutations": 1000}, False),
-    "clusters, 1,000": ({"correction": "cluster", "n_permutations": 1000}, False),
-    "false discovery rate": ({"correction": "fdr"}, False),
+    "t, volume as covariate, 1,000": {"n_permutations": 1000},
+    "t, volume as covariate, 10,000": {"n_permutations": 10_000},
+    "t, lesions permuted, 1,000": {"n_permutations": 1000, "permuted": "columns"},
+    "t, lesions over the root of volume, 1,000": {"n_permutations": 1000, "volume": "dtlvc"},
+    "t, CFWER v = 100, 1,000": {"n_permutations": 1000, "correction": "cfwer", "cfwer_v": 100},
+    "Brunner-Munzel, 1,000": {"statistic": "brunner-munzel", "volume": "none", "n_permutations": 1000},
+    "Welch, 1,000": {"statistic": "welch", "volume": "none", "n_permutations": 1000},
+    "Liebermeister, 1,000": {"statistic": "liebermeister", "volume": "none", "n_permutations": 1000},
+    "TFCE, 1,000": {"correction": "tfce", "n_permutations": 1000},
+    "clusters, 1,000": {"correction": "cluster", "n_permutations": 1000},
+    "false discovery rate": {"correction": "fdr"},
+    "LesionSVR, 1,000": {"correction": "max", "n_permutations": 1000},
+    "SparseLesionRegressor, 100": {"correction": "max", "n_permutations": 100},
 }
+MODELS = ("LesionSVR", "SparseLesionRegressor")
 
 
 def measure(name):
     """One fit, in this process."""
-    from skfuse.lesions import LesionSymptomMapping
+    from skfuse import lesions
 
-    options, binary = RUNS[name]
+    model, options = name.split(",")[0], dict(RUNS[name])
+    estimator = getattr(lesions, model if model in MODELS else "LesionSymptomMapping")
     X, mask, y, masks = lesymap()
     del masks
-    y = (y < np.median(y)).astype(float) if binary else y
-    if options.get("correction") in ("tfce", "cluster"):
-        options = options | {"mask": mask}
+    y = (y < np.median(y)).astype(float) if options.get("statistic") == "liebermeister" else y
+    if options.get("correction") in ("tfce", "cluster") or model == "SparseLesionRegressor":
+        options["mask"] = mask
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        LesionSymptomMapping(**options | {"n_permutations": 2}).fit(X, y)  # what is loaded once
-        before = _reset_peak()
+        estimator(**options | ({"n_permutations": 2} if "n_permutations" in options else {})).fit(X, y)
+        before = reset_peak_memory()
         began, wall = time.process_time(), time.perf_counter()
-        mapping = LesionSymptomMapping(**options, random_state=0).fit(X, y)
+        fitted = estimator(**options, random_state=0).fit(X, y)
+    seconds, elapsed = time.process_time() - began, time.perf_counter() - wall
+    peak = peak_memory() - before + X.nbytes
     return {
-        "CPU s": round(time.process_time() - began, 2),
-        "wall s": round(time.perf_counter() - wall, 2),
-        "peak with the data, over the data as float32": round((peak_memory() - before + X.nbytes) / (4 * X.nbytes), 2),
-        "peak with the data, MB": round((peak_memory() - before + X.nbytes) / 1e6),
-        "voxels": int(mapping.mask_.sum()),
-        "patches": int(mapping.n_patches_),
+        "CPU s": round(seconds, 2),
+        "wall s": round(elapsed, 2),
+        "peak with the data, MB": round(peak / 1e6),
+        "peak with the data, over the data": round(peak / X.nbytes, 2),
+        "voxels": int(fitted.mask_.sum()),
+        "patches or regions": int(getattr(fitted, "n_patches_", 0) or fitted.n_regions_),
     }
-
-
-def _reset_peak():
-    """Resident memory now, from which the peak is counted anew."""
-    with open("/proc/self/clear_refs", "w") as stream:
-        stream.write("5")
-    return peak_memory()
 
 
 def main():
@@ -74,9 +73,7 @@ def main():
         return None
     figures = {}
     for name in RUNS:
-        command = [sys.executable, "-m", "benchmarks.lesions.scale", name]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | ONE_THREAD)
-        figures[name] = json.loads(done.stdout.splitlines()[-1])
+        figures[name] = in_own_process("benchmarks.lesions.scale", name)
         print(name, figures[name], flush=True)
     write("lesions_scale", figures, command="python -m benchmarks.lesions.scale", seed=0)
     return figures

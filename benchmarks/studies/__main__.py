@@ -8,6 +8,8 @@ from benchmarks.studies import (
     cluster_null,
     interval_coverage,
     lesion_error_control,
+    lesion_recovery,
+    lesion_volume_form,
     missing_blocks,
     missing_downstream,
     mkl_missing,
@@ -17,6 +19,8 @@ from benchmarks.studies import (
     permuted_labels,
     planted_leaks,
     sparse_pls_recovery,
+    spatial_nulls,
+    stroke_fusion,
 )
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -38,6 +42,10 @@ studies = (
     ajive_ranks,
     sparse_pls_recovery,
     lesion_error_control,
+    lesion_recovery,
+    lesion_volume_form,
+    spatial_nulls,
+    stroke_fusion,
 )
 for study in studies:
     print(f"\n== {study.__doc__.splitlines()[0]}", flush=True)

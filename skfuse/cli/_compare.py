@@ -44,7 +44,8 @@ def compare(
     strategies: Annotated[
         list[str] | None,
         typer.Option(
-            help="Strategy to compare; may be repeated. All if not given. Reference and baseline are always run."
+            help="Strategy to compare, such as late-stack, or late-stack:mri+pet for some modalities; may be repeated. "
+            "All if not given. Reference and baseline are always run, and the modality 'volume' (of lesions) alone."
         ),
     ] = None,
     reference: Annotated[

@@ -36,7 +36,11 @@ _OPTIONS = (
     (r"\b(drop|visit)=(['\"])(.*?)\2", r"--\1 '\3'"),
     (r", or a smaller `min_site_size`", ""),  # no option sets it
     # of lesions and their maps
-    (r"The '(alpha|alternative|correction|statistic|volume)' parameter of LesionSymptomMapping", r"--\1"),
+    (
+        r"The '(alpha|alternative|correction|permuted|scheme|statistic|volume)' parameter of LesionSymptomMapping",
+        r"--\1",
+    ),
+    (r"The 'cluster_p' parameter of LesionSymptomMapping", "--cluster-p"),
     (r"The 'n_permutations' parameter of LesionSymptomMapping", "--permutations"),
     (r"The 'min_overlap' parameter of LesionSymptomMapping", "--min-overlap"),
     (r"The 'cfwer_v' parameter of LesionSymptomMapping|`rank`(?= is \d+: control of)", "--cfwer-v"),
@@ -44,7 +48,7 @@ _OPTIONS = (
     (r"\bn_permutations=(\d+)", r"--permutations \1"),
     (r"\bmin_overlap=([\d.]+)", r"--min-overlap \1"),
     (r"\blower min_overlap\b", "lower --min-overlap"),
-    (r"`(pattern|threshold)`", r"--\1"),
+    (r"`(pattern|score|threshold)`", r"--\1"),
     (r"\bempty='keep'", "--keep-empty"),
     (r"\bforce=True", "--force"),
     (r", or (name the subjects of the files: ids=|tell them apart: ids=.*path\.parent\.name)", ""),

@@ -8,9 +8,9 @@ import typer
 from rich import box
 from rich.table import Table
 
-from skfuse.cli._compare import Debug, Seed, refuse_unwritable
-from skfuse.cli._console import as_options, command_line, console, note, one_line_errors, plain, progress
-from skfuse.cli._lesion_scores import read_scores
+from skfuse.cli._compare import Debug, Seed
+from skfuse.cli._console import as_options, command_line, console, one_line_errors, plain, progress
+from skfuse.cli._lesion_inputs import match, read, read_table_of_scores, refuse_before, refuse_scores, say_who
 
 _SHOWN = 10
 
@@ -44,6 +44,20 @@ def map_lesions(
     ] = "0.1",
     permutations: Annotated[int, typer.Option(min=0, help="Permutations; fdr and bonferroni make none.")] = 1000,
     cfwer_v: Annotated[int, typer.Option(min=1, help="Of cfwer: v false voxels or more are unlikely.")] = 10,
+    cluster_p: Annotated[
+        float, typer.Option(help="Of cluster: voxels whose own, uncorrected p-value is smaller form clusters.")
+    ] = 0.001,
+    connectivity: Annotated[int, typer.Option(help="Of cluster and tfce: neighbors of a voxel, 6, 18 or 26.")] = 6,
+    tail: Annotated[
+        bool,
+        typer.Option("--tail", help="Extrapolate p-values below what --permutations allow, at most tenfold."),
+    ] = False,
+    scheme: Annotated[
+        str, typer.Option(help="Of t and regression: freedman-lane or draper-stoneman, covariates in permutations.")
+    ] = "freedman-lane",
+    permuted: Annotated[
+        str, typer.Option(help="Of t and regression: whether the score (target) or the lesions (columns) are permuted.")
+    ] = "target",
     alpha: Annotated[float, typer.Option(help="Level.")] = 0.05,
     subject: Annotated[str | None, typer.Option(help="Column of ids. Default: participant_id, else the first.")] = None,
     blocks: Annotated[
@@ -82,19 +96,25 @@ def map_lesions(
             min_overlap=_overlap(min_overlap),
             n_permutations=permutations,
             cfwer_v=cfwer_v,
+            cluster_p=cluster_p,
+            connectivity=connectivity,
+            tail=tail,
+            scheme=scheme,
+            permuted=permuted,
             alpha=alpha,
             n_jobs=_threads(jobs),
             random_state=seed,
         )
+        _refuse_idle(context, mapping)
         named = _named(covariates)
-        _refuse_before(mapping, named, masks_dir, out, force, atlas, labels)
-        table = read_scores(scores, score, covariates=named, subject=subject, blocks=blocks)
-        files, ids, table, left_out = _match(masks_dir, pattern, table)
-        _say_who(ids, left_out, table.notes)
-        _refuse_scores(table, score)
+        refuse_before(masks_dir, out, force, atlas, labels)
+        table = read_table_of_scores(scores, score, covariates=named, subject=subject, blocks=blocks)
+        files, ids, table, left_out = match(masks_dir, pattern, table)
+        say_who(ids, left_out, table.notes)
+        refuse_scores(mapping, table, score)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            masks = _read(files, ids, threshold, keep_empty, cache, mapping.n_jobs)
+            masks = read(files, ids, threshold, keep_empty, cache, mapping.n_jobs)
             _fit(mapping, masks, table)
         warned = [as_options(text) for text in _texts(caught)]
         show(mapping, masks, score, warned)
@@ -122,8 +142,33 @@ def _make(**parameters):
     from skfuse.lesions import LesionSymptomMapping
 
     mapping = LesionSymptomMapping(**parameters)
-    mapping._validate_params()
+    mapping.check_choices()
     return mapping
+
+
+#: Parameters that only some choices look at, and those choices.
+_LOOKED_AT = {
+    "cfwer_v": ("correction", ("cfwer",)),
+    "cluster_p": ("correction", ("cluster",)),
+    "connectivity": ("correction", ("cluster", "tfce")),
+    "tail": ("correction", ("max", "cfwer", "tfce")),
+    "scheme": ("statistic", ("t", "regression")),
+    "permuted": ("statistic", ("t", "regression")),
+}
+
+
+def _refuse_idle(context, mapping):
+    """Refuse an option that was given and would change nothing, and neighbors that no voxel has."""
+    if mapping.connectivity not in (6, 18, 26):
+        raise ValueError(f"--connectivity must be 6, 18 or 26 (faces, edges, corners), got {mapping.connectivity}.")
+    for name, (choice, by) in _LOOKED_AT.items():
+        given = context.get_parameter_source(name).name == "COMMANDLINE"
+        chosen = getattr(mapping, choice)
+        if given and chosen not in by:
+            raise ValueError(
+                f"--{name.replace('_', '-')} is for --{choice} {' or '.join(by)}, and --{choice} is {chosen}. Leave it "
+                f"out, or choose another --{choice}."
+            )
 
 
 def _overlap(given):
@@ -150,105 +195,6 @@ def _threads(jobs):
 def _named(covariates):
     """Names of columns, which may be given as age,sex or one by one."""
     return [name.strip() for given in covariates or () for name in given.split(",") if name.strip()]
-
-
-def _refuse_before(mapping, covariates, masks_dir, out, force, atlas, labels):
-    """What can be known to go wrong before anything is read."""
-    from skfuse.io._nifti import require_nibabel
-    from skfuse.lesions._choices import refuse_unfit
-    from skfuse.permutation._map import PERMUTED
-    from skfuse.plotting._brain import require_nilearn
-    from skfuse.report._lesion_write import refuse_existing
-
-    require_nibabel()
-    require_nilearn()
-    refuse_unfit(mapping.statistic, mapping.volume, covariates or None)
-    if mapping.correction in PERMUTED and mapping.n_permutations < 1:
-        raise ValueError(
-            f"--permutations 0 with --correction {mapping.correction}, which needs them. Take 1000 or more, or "
-            "--correction fdr or bonferroni, which make none."
-        )
-    if not masks_dir.is_dir():
-        raise FileNotFoundError(f"There is no folder {str(masks_dir)!r}. Name the folder of the masks.")
-    if labels is not None and atlas is None:
-        raise ValueError("--labels names the regions of --atlas; give the image too.")
-    for path in (atlas, labels):
-        if path is not None and not path.is_file():
-            raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    if out.resolve() == masks_dir.resolve():
-        raise ValueError(
-            f"--out {str(out)!r} is the folder of the masks, where maps would be read as masks next time. Name another."
-        )
-    if not force:
-        refuse_existing(out)
-    made = not out.exists()
-    refuse_unwritable(out)
-    if made:  # a folder that a stopped run leaves behind would look as if something had been written
-        out.rmdir()
-
-
-def _match(masks_dir, pattern, table):
-    """Files, the subjects they are of, the rows of the table in the same order, and who is left out by reason."""
-    import numpy as np
-
-    from skfuse.io import CohortError, CohortWarning, match_subjects
-    from skfuse.io._nifti_files import find_masks, ids_of
-    from skfuse.report._lesion_result import NO_MASK, NO_ROW, NO_SCORE
-
-    files = find_masks(masks_dir, pattern)
-    names = ids_of(files, None)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CohortWarning)  # who has no partner is said below, all by name
-        own, rows = match_subjects(names, table.ids, table=table.file)
-    left_out = {
-        NO_ROW: [name for i, name in enumerate(names) if i not in set(own)],
-        NO_MASK: [name for i, name in enumerate(table.ids) if i not in set(rows)],
-    }
-    scored = ~np.isnan(table.score[rows])
-    left_out[NO_SCORE] = table.ids[rows[~scored]].tolist()
-    if not scored.any():
-        raise CohortError(f"{table.file}: none of the {len(rows)} subjects with a mask has a score. Check --score.")
-    own, rows = own[scored], rows[scored]
-    return [files[i] for i in own], table.ids[rows].tolist(), table.take(rows), left_out
-
-
-def _say_who(ids, left_out, notes):
-    """Say who takes part and who does not, by name: a terminal is the user's own."""
-    from skfuse.io._log import number_of, shorten
-
-    for text in notes:
-        note(text)
-    console.print(f"{number_of(len(ids), 'subject')} with a mask and a score.", highlight=False)
-    for reason, names in left_out.items():
-        if names:
-            console.print(f"[yellow]left out, {reason}:[/] {len(names)} ({plain(shorten(names, 20))})", highlight=False)
-
-
-def _refuse_scores(table, score):
-    """Say what is wrong with score and covariates before the masks are read."""
-    from skfuse.io import CohortError
-    from skfuse.lesions._scores import check_score
-
-    try:
-        check_score(table.score, len(table.ids))
-    except ValueError as error:
-        raise CohortError(f"{table.file}, column {score!r}: {error}") from None
-    table.refuse_gaps()
-
-
-def _read(files, ids, threshold, keep_empty, cache, n_jobs):
-    from skfuse.io import read_masks
-
-    with progress("Reading masks") as on_progress:
-        return read_masks(
-            files,
-            ids=ids,
-            threshold=threshold,
-            empty="keep" if keep_empty else "raise",
-            n_jobs=n_jobs,
-            cache=cache,
-            on_progress=on_progress,
-        )
 
 
 def _fit(mapping, masks, table):

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from skfuse._covariates import covariate_basis, residuals_of
 from skfuse._targets import refuse_missing_target
 from skfuse._validation import Interval, StrOptions, _fit_context
 from skfuse.connectomes._cpm_edges import (
@@ -17,10 +18,9 @@ from skfuse.connectomes._cpm_edges import (
     selected_edges,
     two_sided_p,
 )
-from skfuse.connectomes._cpm_models import huber, least_squares, residuals_of, ridge_of_edges
+from skfuse.connectomes._cpm_models import huber, least_squares, ridge_of_edges
 from skfuse.connectomes._cpm_permutations import CPMPermutationMixin
 from skfuse.connectomes._edges import is_stack
-from skfuse.permutation._linear import covariate_basis
 
 
 class NoEdgeSelectedWarning(UserWarning):

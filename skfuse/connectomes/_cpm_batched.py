@@ -8,12 +8,12 @@ without them, sums without subject i are sums of all minus :math:`e_i y_i / (1 -
 import numpy as np
 
 from skfuse._chunks import chunks
+from skfuse._covariates import covariate_basis, residuals_of
 from skfuse.connectomes._cpm_edges import critical_correlation
-from skfuse.connectomes._cpm_models import COLLINEAR, residuals_of
-from skfuse.permutation._linear import covariate_basis
+from skfuse.connectomes._cpm_models import COLLINEAR
 
-_BLOCK_BYTES = 2**22  # edges that are worked on at a time
-_CHANGES_BYTES = 2**25  # strengths of targets times subjects left out
+_BLOCK_BYTES = 2**20  # edges that are worked on at a time
+_CHANGES_BYTES = 2**23  # strengths of targets times subjects left out
 _TARGETS = 256  # targets that are worked on at a time, so that results do not depend on who shares the work
 _FLAT = 1e-10  # an edge keeps less than this share of its sum of squares: confounds explain it
 _CONSTANT = 1e-14  # the same of a target

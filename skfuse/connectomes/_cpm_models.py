@@ -13,13 +13,6 @@ _HUBER = 1.345  # 95 % efficient for Gaussian errors
 _ROUNDS = 500
 
 
-def residuals_of(values, basis):
-    """What orthonormal columns do not explain; twice, so that it is orthogonal to rounding."""
-    for _ in range(2):
-        values = values - basis @ (basis.T @ values)
-    return values
-
-
 def least_squares(strengths, y):
     """Coefficients of one or two strengths, of least norm where the two are one.
 

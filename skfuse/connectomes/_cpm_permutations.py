@@ -10,13 +10,12 @@ from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
 from skfuse._chunks import chunks
+from skfuse._covariates import covariate_basis, residuals_of
 from skfuse._splits import inner_splits
 from skfuse.connectomes._cpm_batched import can_leave_out, fold_predictions, left_out_predictions, target_parts
 from skfuse.connectomes._cpm_edges import checked_confounds
-from skfuse.connectomes._cpm_models import residuals_of
 from skfuse.connectomes._cpm_result import CPMPermutationTest
 from skfuse.permutation import draw_permutations, permutation_p_value
-from skfuse.permutation._linear import covariate_basis
 
 _FOLDS, _REPEATS = 10, 5
 _FITS = 50  # a batch of the plain loop

@@ -9,7 +9,7 @@ import pandas as pd
 from skfuse.evaluation import checkpoint as store
 from skfuse.evaluation.result import Comparison
 from skfuse.evaluation.statistics import measured_coverage
-from skfuse.evaluation.strategies import FUSIONS
+from skfuse.evaluation.strategies import FUSIONS, volume_alone
 from skfuse.evaluation.tables import calibration, decisions, differences, modalities, scores, sites, size, subgroups
 
 
@@ -39,7 +39,10 @@ def assemble(
     notes, tables = [], {}
     tables["scores"] = scores.fold_scores(held, about)
     tables["summary"] = scores.summary(held, about)
-    tables["differences"] = differences.differences(held, about, reference, scoring, margin)
+    volume = volume_alone(blocks)
+    tables["differences"] = differences.differences(held, about, reference, scoring, margin, volume)
+    if volume is not None:
+        tables["against_volume"] = differences.against(volume, held, about, tables["differences"], scoring, margin)
     tables |= calibration.calibration_tables(held, about, notes)
     tables |= decisions.curves(held, about, notes)
     tables["net_benefit"] = decisions.net_benefits(held, about)

@@ -13,8 +13,15 @@ from skfuse.evaluation.held_out import HeldOut
 from skfuse.evaluation.jobs import make_jobs, run_all
 from skfuse.evaluation.leaks import check_leaks
 from skfuse.evaluation.scores import SCORES
+from skfuse.evaluation.some_modalities import on_modalities
 from skfuse.evaluation.splits import default_splitter, outer_splits
-from skfuse.evaluation.strategies import FUSIONS, REGISTRY, describe_strategy, make_strategies, on_modalities
+from skfuse.evaluation.strategies import (
+    FUSIONS,
+    REGISTRY,
+    describe_strategy,
+    make_strategies,
+    volume_alone,
+)
 from skfuse.evaluation.tables.differences import BASELINE
 from skfuse.modalities import present_modalities, resolve_modalities
 from skfuse.modalities._resolve import positions
@@ -64,8 +71,9 @@ def compare_strategies(
     y : array-like of shape (n_subjects,)
         Target. Of two classes the second in sorted order is the event.
     strategies : "default", sequence of str, or dict of str to estimator
-        Names in the registry, or unfitted estimators of one's own, with their own tuning inside. The baseline
-        ``"prevalence"`` is always run.
+        Names in the registry, or unfitted estimators of one's own, with their own tuning inside.
+        ``"late-stack:mri+pet"`` is late stacking of these two modalities only. The baseline ``"prevalence"`` is always
+        run; so is ``"single:volume"`` where a modality is called ``volume`` (see Notes).
     reference : str or sequence of str
         What fusion has to beat: the name of a strategy, or names of modalities, such as ``["clinical", "mri"]``, that
         are fused like the headline strategy. It is always run.
@@ -124,6 +132,12 @@ def compare_strategies(
     See Also
     --------
     skfuse.report.write_report : Write the result as a page.
+
+    Notes
+    -----
+    Whatever a lesion does goes with its volume. Where a modality is called ``volume``, every strategy is therefore also
+    compared with volume alone, whatever the reference: table ``against_volume``. All fusion strategies against volume
+    alone are a second family of tests, with a correction of Holm of its own.
 
     Examples
     --------
@@ -300,6 +314,9 @@ def _chosen(X, strategies, reference, task):
         chosen = make_strategies(X, task=task, names=strategies)
     if BASELINE not in chosen:  # who does not beat it has shown no skill
         chosen = make_strategies(X, task=task, names=[BASELINE]) | chosen
+    volume = volume_alone(resolve_modalities(X))
+    if volume is not None and volume not in chosen:
+        chosen |= make_strategies(X, task=task, names=[volume])
     given = strategies if isinstance(strategies, dict) else {}
     about = {name: describe_strategy(name, own=name in given) for name in chosen}
     if isinstance(reference, str):

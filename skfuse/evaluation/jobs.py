@@ -8,6 +8,7 @@ from sklearn.base import clone
 
 from skfuse.evaluation import checkpoint as store
 from skfuse.evaluation.fits import Job, run
+from skfuse.evaluation.some_modalities import without_modality
 from skfuse.evaluation.splits import site_splits
 from skfuse.evaluation.strategies import FUSIONS
 from skfuse.evaluation.tables.modalities import without
@@ -20,6 +21,7 @@ def make_jobs(X, y, task, strategies, about, headline, splits, site, groups, blo
     """Everything that is fitted, keyed by (kind, strategy, place), and the rows of every site."""
     binary = task == "classification" and len(np.unique(y)) == 2
     jobs = {}
+    without_headline = _without_each(X, task, strategies, about, headline, blocks)
     for number, split in enumerate(splits):
         for name, estimator in strategies.items():
             fused = about[name]["family"] in FUSIONS
@@ -32,7 +34,7 @@ def make_jobs(X, y, task, strategies, about, headline, splits, site, groups, blo
                 threshold="youden" if binary and split.repeat == 0 else None,
                 needs=_needs(name, about, blocks),
             )
-        for name, (estimator, columns) in _without_each(X, strategies, headline, blocks).items():
+        for name, (estimator, columns) in without_headline.items():
             jobs["split", name, number] = Job(
                 name, estimator, split.train, split.test, leave_out=columns, optional=True
             )
@@ -55,10 +57,16 @@ def _needs(name, about, blocks):
     return blocks[modality] if about[name]["family"] == "single" and modality in blocks else []
 
 
-def _without_each(X, strategies, headline, blocks):
+def _without_each(X, task, strategies, about, headline, blocks):
     """The headline strategy without each modality in turn: estimator, and columns that it is fitted without."""
     if headline is None or len(blocks) < 2:
         return {}
+    _, _, only = headline.partition(":")
+    if only and about[headline]["family"] != "own":
+        return {
+            without(headline, modality): (without_modality(X, headline, modality, task), [])
+            for modality in only.split("+")
+        }
     estimator = strategies[headline]
     given = estimator.get_params(deep=False).get("modalities")
     given = given if isinstance(given, dict) else None  # of what else it may mean, nothing is known

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skfuse.evaluation.scores import SCORES
+from skfuse.evaluation.strategies import volume_alone
 from skfuse.evaluation.tables.differences import FEWEST_EVENTS
 
 _HELPED = {
@@ -15,7 +16,14 @@ _HELPED = {
 
 def sentence(found):
     """Say what a comparison found."""
-    parts = [_leaks(found), _fusion(found), _against_others(found), _carrier(found), _elsewhere(found)]
+    parts = [
+        _leaks(found),
+        _fusion(found),
+        _against_volume(found),
+        _against_others(found),
+        _carrier(found),
+        _elsewhere(found),
+    ]
     return "\n".join(part for part in parts if part)
 
 
@@ -90,6 +98,20 @@ def _fusion(found):
         f"{_number(estimate[found.headline])}, {name_of(found, found.reference)} {_number(estimate[found.reference])}; "
         f"the gain is {_number(row.gain, sign=True)}{_interval(row.lower, row.upper, sign=True)}{p} "
         f"(margin ±{found.margin:g}).{few}"
+    )
+
+
+def _against_volume(found):
+    """What fusion adds to the volume of the lesion, where the reference is another."""
+    volume = volume_alone(found.cohort.get("modalities", []))
+    row = None if volume in (None, found.reference) or found.headline is None else _row(found, volume)
+    if row is None:
+        return ""
+    estimate = found.tables["summary"].query("score == @found.scoring").set_index("strategy")["estimate"]
+    p = f", p {_p(row.p_holm)} after Holm's correction" if np.isfinite(row.p_holm) else ""
+    return (
+        f"Against {name_of(found, volume)}, which reached {found.scoring} {_number(estimate[volume])}: "
+        f"{_number(row.gain, sign=True)}{_interval(row.lower, row.upper, sign=True)}{p}, {row.verdict}."
     )
 
 

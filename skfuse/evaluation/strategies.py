@@ -8,6 +8,7 @@ import importlib
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from skfuse.evaluation.restricted import restricted
 from skfuse.modalities import resolve_modalities
 
 #: Where a strategy stands: a floor, one modality, early fusion (one model on all columns), a network or kernel of all
@@ -15,6 +16,8 @@ from skfuse.modalities import resolve_modalities
 FAMILIES = ("baseline", "single", "early", "intermediate", "late")
 #: Those that use several modalities; ``"own"`` are estimators given by the user.
 FUSIONS = ("early", "intermediate", "late", "own")
+#: A modality of this name, the volume of a lesion, is always run alone too: what all else has to add something to.
+VOLUME = "volume"
 
 
 @dataclass(frozen=True)
@@ -206,9 +209,10 @@ def make_strategies(X, *, task="classification", names="default"):
     task : {"classification", "regression"}
         What is predicted.
     names : "default" or sequence of str
-        Names in the registry; ``"single"`` stands for each modality, ``"single:mri"`` for one. ``"default"`` is all
-        that are marked so, which leaves out ``"impute + concatenate"``, ``"pattern submodels"``, ``"joint factors"``,
-        ``"DIABLO"``, ``"SNF"``, ``"average kernel"`` and ``"MKL"``.
+        Names in the registry; ``"single"`` stands for each modality, ``"single:mri"`` for one. Any that fuses may be
+        restricted to some modalities, as ``"late-stack:mri+pet"``. ``"default"`` is all that are marked so, which
+        leaves out ``"impute + concatenate"``, ``"pattern submodels"``, ``"joint factors"``, ``"DIABLO"``, ``"SNF"``,
+        ``"average kernel"`` and ``"MKL"``.
 
     Returns
     -------
@@ -218,14 +222,14 @@ def make_strategies(X, *, task="classification", names="default"):
     Raises
     ------
     ValueError
-        If a name is unknown.
+        If a name is unknown, or restricts a strategy that fuses nothing.
 
     Examples
     --------
     >>> from skfuse.datasets import make_cohort
     >>> from skfuse.evaluation import make_strategies
-    >>> list(make_strategies(make_cohort(50, random_state=0).X, names=["single", "late-mean"]))
-    ['single:mri', 'single:pet', 'single:clinical', 'late-mean']
+    >>> list(make_strategies(make_cohort(50, random_state=0).X, names=["single", "late-mean:mri+pet"]))
+    ['single:mri', 'single:pet', 'single:clinical', 'late-mean:mri+pet']
     """
     columns = resolve_modalities(X)
     chosen = {}
@@ -237,51 +241,55 @@ def make_strategies(X, *, task="classification", names="default"):
                 f"A list of strategies holds names, got {type(name).__name__}. Give estimators of your own as a "
                 "mapping: strategies={'mine': estimator}."
             )
-        base, _, modality = name.partition(":")
+        base, _, asked = name.partition(":")
         strategy = REGISTRY.get(base)
-        if strategy is None or (modality and (not strategy.per_modality or modality not in columns)):
+        if strategy is None or not _can_be_asked(strategy, asked, columns):
             known = [known for known in REGISTRY if not REGISTRY[known].per_modality]
             singles = [f"single:{modality}" for modality in columns]
             close = get_close_matches(name, [*known, *singles], 1)
             raise ValueError(
                 f"There is no strategy {name!r}.{f' Did you mean {close[0]!r}?' if close else ''} Known are {known}, "
-                f"'single' and {singles}."
+                f"'single' and {singles}; those that fuse also for some modalities, as 'late-stack:"
+                f"{'+'.join(list(columns)[:2])}'."
             )
-        if not strategy.per_modality:
-            chosen[name] = strategy.make(task)
-            continue
-        for one in [modality] if modality else columns:
-            chosen[f"{base}:{one}"] = strategy.make(task, modalities={one: columns[one]})
+        if strategy.per_modality:
+            for one in [asked] if asked else columns:
+                chosen[f"{base}:{one}"] = strategy.make(task, modalities={one: columns[one]})
+        else:
+            some = {modality: columns[modality] for modality in asked.split("+")} if asked else {}
+            chosen[name] = restricted(strategy.make(task), some) if some else strategy.make(task)
     return chosen
 
 
-def on_modalities(X, names, task):
-    """Name and estimator of the default fusion of some modalities only; of one, that modality alone.
+def _can_be_asked(strategy, asked, columns):
+    """Whether what stands behind the colon means something: one modality of a single, or two and more to be fused."""
+    if not asked:
+        return True
+    if strategy.per_modality:
+        return asked in columns
+    wanted = asked.split("+")
+    return strategy.family in FUSIONS and len(set(wanted)) == len(wanted) > 1 and set(wanted) <= set(columns)
+
+
+def volume_alone(modalities):
+    """Name of the strategy that sees the volume of the lesion only, None where that is no modality beside others.
 
     Parameters
     ----------
-    X : data frame of shape (n_subjects, n_features)
-    names : list of str
-        Modalities.
-    task : {"classification", "regression"}
+    modalities : collection of str
+        Of the table.
 
     Returns
     -------
-    name : str
-    estimator : estimator
+    name : str or None
+
+    Examples
+    --------
+    >>> from skfuse.evaluation.strategies import volume_alone
+    >>> volume_alone(["volume", "lesion"]), volume_alone(["mri", "pet"])
+    ('single:volume', None)
     """
-    columns = resolve_modalities(X)
-    unknown = [name for name in names if name not in columns]
-    if unknown or not names:
-        raise ValueError(f"The reference names no modality of X: {unknown or names}. X has {list(columns)}.")
-    if len(columns) > 1 and set(names) == set(columns):
-        raise ValueError(
-            "The reference names all modalities of X, so that there is nothing left to add. Leave one out."
-        )
-    if len(names) == 1:
-        return next(iter(make_strategies(X, task=task, names=[f"single:{names[0]}"]).items()))
-    estimator = REGISTRY["late-stack"].make(task, modalities={name: columns[name] for name in names})
-    return f"late-stack:{'+'.join(names)}", estimator
+    return f"single:{VOLUME}" if VOLUME in modalities and len(modalities) > 1 else None
 
 
 def describe_strategy(name, *, own=False):
@@ -290,7 +298,7 @@ def describe_strategy(name, *, own=False):
     Parameters
     ----------
     name : str
-        As in :func:`make_strategies` or from :func:`on_modalities`.
+        As in :func:`make_strategies`.
     own : bool
         Whether the user gave the estimator.
 

@@ -7,8 +7,11 @@ from skfuse.io._log import CohortError, CohortWarning, JoinLog
 from skfuse.io._match import match_subjects
 from skfuse.io._modalities import read_modalities
 from skfuse.io._model import TRUSTED_TYPES, load_model, save_model
+from skfuse.io._nifti_files import mask_files
 from skfuse.io._nifti_maps import read_map, write_map
 from skfuse.io._nifti_masks import read_masks
+from skfuse.io._regions import read_regions
+from skfuse.io._scores import ScoreTable, read_scores
 from skfuse.io._streamlines import read_streamlines
 
 __all__ = [
@@ -18,12 +21,16 @@ __all__ = [
     "JoinLog",
     "LesionMasks",
     "ModelVersionWarning",
+    "ScoreTable",
     "load_model",
+    "mask_files",
     "match_subjects",
     "read_cohort",
     "read_map",
     "read_masks",
     "read_modalities",
+    "read_regions",
+    "read_scores",
     "read_streamlines",
     "save_model",
     "write_map",

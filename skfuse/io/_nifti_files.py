@@ -55,6 +55,50 @@ def find_masks(paths, pattern="*.nii*"):
     return files
 
 
+def mask_files(paths, pattern="*.nii*", *, ids=None):
+    """Find the files of lesion masks, without reading them.
+
+    Parameters
+    ----------
+    paths : str, Path or sequence of them
+        A folder, a file or files.
+    pattern : str, default="*.nii*"
+        Of the files of a folder, such as ``"sub-*/anat/*_mask.nii.gz"``.
+    ids : sequence of str, callable or None, default=None
+        Ids of the subjects, in the order of the files, or a function from a Path to an id; None takes the names of the
+        files without suffix.
+
+    Returns
+    -------
+    files : dict of str to Path
+        The file of each subject.
+
+    Raises
+    ------
+    CohortError
+        If there is no such file, another kind of file is named, or an id stands for two files.
+
+    See Also
+    --------
+    read_masks : Reads them.
+    match_subjects : Pairs them with the rows of a table.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from skfuse.io import mask_files
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("sub-02.nii.gz", "sub-01.nii.gz", "notes.txt"):
+    ...         Path(folder, name).touch()
+    ...     files = mask_files(folder)
+    >>> list(files)
+    ['sub-01', 'sub-02']
+    """
+    found = find_masks(paths, pattern)
+    return dict(zip(ids_of(found, ids).tolist(), found, strict=True))
+
+
 def is_nifti(file):
     """Tell whether a file is called like a NIfTI image."""
     return file.name.lower().endswith(SUFFIXES)

@@ -91,7 +91,7 @@ class RawTable:
         return cell_texts(self.cells.column(self.position(name)))
 
 
-def read_table(path, name, log):
+def read_table(path, name, log, *, id_column=None):
     """Read one table.
 
     Parameters
@@ -102,6 +102,8 @@ def read_table(path, name, log):
         The modality, or ``"labels"``.
     log : JoinLog
         Takes rows in, and the conversions of encoding and ids.
+    id_column : str or None
+        Name of the column of ids; None is ``participant_id``, else the first.
 
     Returns
     -------
@@ -110,7 +112,7 @@ def read_table(path, name, log):
     Raises
     ------
     CohortError
-        If the file is no table, or its ids or names are unusable.
+        If the file is no table, has no such column of ids, or its ids or names are unusable.
     """
     file = path.name
     data = read_bytes(path)
@@ -124,9 +126,7 @@ def read_table(path, name, log):
     if n_blank:
         log.note(f"{file}: skipped {number_of(n_blank, 'line')} of blanks.")
     header, cells = _clean_header(header, cells, file, log)
-    first = header.index("participant_id") if "participant_id" in header else 0
-    if first:
-        log.note(f"{file}: the ids are in 'participant_id', which is not the first column.")
+    first = _position_of_ids(header, id_column, file, log)
     rest = [i for i in range(len(header)) if i != first]
     table = RawTable(
         name, file, header[first] or "the first column", np.empty(0), [header[i] for i in rest],
@@ -134,6 +134,18 @@ def read_table(path, name, log):
     )  # fmt: skip
     table.ids = _read_ids(cells.column(first), table, log)
     return table
+
+
+def _position_of_ids(header, id_column, file, log):
+    """Which column holds the ids: the one that is wanted, ``participant_id``, else the first."""
+    if id_column is not None:
+        if id_column not in header:
+            raise CohortError(f"{file} has no column {id_column!r}. Its columns are: {shorten(header, 12)}.")
+        return header.index(id_column)
+    first = header.index("participant_id") if "participant_id" in header else 0
+    if first:
+        log.note(f"{file}: the ids are in 'participant_id', which is not the first column.")
+    return first
 
 
 def _count_from_one(row):

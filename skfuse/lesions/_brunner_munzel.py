@@ -26,10 +26,11 @@ with :math:`K = n - t_{last} / 2` of the last group, and the statistic is
 import numpy as np
 
 from skfuse._chunks import chunks
-from skfuse.lesions._two_sample import StudentStatistic
+from skfuse.lesions._two_sample import DRAWS, StudentStatistic
 
 _SEPARATED = 1e-5  # distance of the relative effect from 0 and 1 where the groups do not overlap, as in LESYMAP
 _LEAST_SQUARES = 1 / 16  # of deviations from a mean placement: below it they are 0 but for rounding
+_BLOCKS = 16  # that are prepared together
 _EXACT = 2**24  # float32 holds all whole numbers up to here
 
 
@@ -110,12 +111,12 @@ class BrunnerMunzelStatistic(StudentStatistic):
         self._sizes = np.diff(self._starts, append=len(ordered))
 
     def parts(self, n_draws):
-        """Slices of the columns: with permutations, blocks as wide as the compiled loop takes them."""
+        """Slices of the columns: with permutations, blocks as wide as the compiled loop takes them, more if few."""
         if not n_draws:
             return super().parts(n_draws)
         from skfuse.lesions._ranks_compiled import LANES
 
-        return chunks(self.n_columns, 1, LANES)
+        return chunks(self.n_columns, 1, LANES * max(1, min(DRAWS // n_draws, _BLOCKS)))
 
     def _observed_with_degrees(self, lesions, tested):
         m, l = self.n_lesioned[tested], self.n_spared[tested]
@@ -149,15 +150,15 @@ class BrunnerMunzelStatistic(StudentStatistic):
 
         def values(part):
             lesions, constants = self.columns[:, part], self._constants(part)
-            found = []
+            found = np.empty((lesions.shape[1], len(draws)), working)
             for some in chunks(lesions.shape[1], 1, LANES):
                 width = some.stop - some.start
                 block, of_block = np.zeros((n + 1, LANES), working), np.zeros((len(constants), LANES), working)
                 block[:n, :width], of_block[:, :width] = lesions[:, some], constants[:, some]
                 of_draws = np.empty((len(draws), LANES), working)
                 brunner_munzel_block(block, orders, weights, ties, of_block, of_draws)
-                found.append(of_draws[:, :width].T)
-            return found[0] if len(found) == 1 else np.concatenate(found)
+                found[some] = of_draws[:, :width].T
+            return found
 
         return values
 

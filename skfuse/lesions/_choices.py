@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from skfuse.lesions._columns import is_binary
+from skfuse.lesions._columns import PackedColumns, ScaledColumns
 from skfuse.permutation import LinearStatistic
 
 LINEAR = ("t", "regression")
@@ -113,12 +113,12 @@ def make_statistic(name, columns, score, volume, handling, covariates, scheme, p
     if name in LINEAR:
         if handling == "dtlvc":
             scale = np.sqrt(np.where(volume > 0, volume, 1.0))  # a subject without a lesion stays 0
-            columns = (columns[:, :] / scale[:, None].astype(np.float32)).astype(np.float32)
+            packed = isinstance(columns, PackedColumns)
+            columns = ScaledColumns(columns, scale) if packed else (columns / scale[:, None]).astype(np.float32)
         if handling == "covariate":
             covariates = volume[:, None] if covariates is None else np.column_stack([volume, covariates])
         return LinearStatistic(columns, score, covariates, scheme=scheme, permuted=permuted, dtype=dtype)
-    columns = columns[:, :]
-    if not is_binary(columns):
+    if not isinstance(columns, PackedColumns):
         raise ValueError(
             f"statistic={name!r} compares subjects with and without a lesion, and needs masks of 0 and 1. Binarize the "
             "masks, or take statistic='regression' for other values."

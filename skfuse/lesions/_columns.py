@@ -7,7 +7,7 @@ from scipy import sparse
 
 from skfuse._chunks import chunks
 
-_CHUNK_BYTES = 2**22  # of columns that are copied at a time: they stay in the cache of the processor
+_CHUNK_BYTES = 2**20  # of columns that are copied at a time: they stay in the cache of the processor
 # Constants of the generator SplitMix64 (Steele et al. 2014, https://doi.org/10.1145/2660193.2660195).
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _MIX = ((np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)), (np.uint64(27), np.uint64(0x94D049BB133111EB)))
@@ -32,7 +32,7 @@ class UniqueColumns(NamedTuple):
     sizes: np.ndarray
 
 
-def unique_columns(X):
+def unique_columns(X, places=None):
     """Find identical columns: by a hash of their bits, checked for equality.
 
     A binary matrix of any type is compared as bits, ``n_rows / 8`` bytes for each column; any other matrix value by
@@ -42,6 +42,8 @@ def unique_columns(X):
     ----------
     X : ndarray or scipy.sparse matrix of shape (n_rows, n_columns)
         Boolean, integers or floating point of up to 64 bits. -0.0 equals 0.0, and NaN the same NaN.
+    places : ndarray of shape (n_places,), int, or None
+        Columns to look at, as if they were all; None is all.
 
     Returns
     -------
@@ -56,48 +58,100 @@ def unique_columns(X):
     >>> first.tolist(), inverse.tolist(), sizes.tolist()
     ([0, 1, 3], [0, 1, 0, 2], [2, 1, 1])
     """
-    n_columns = X.shape[1]
+    if sparse.issparse(X) and places is not None:
+        X, places = X.tocsc()[:, places], None
+    n_columns = X.shape[1] if places is None else len(places)
     if not n_columns:
         return UniqueColumns(*(np.zeros(0, dtype=np.intp) for _ in range(3)))
-    words = pack_columns(X)
+    return _by_first_column(_labels(X, places, n_columns))
+
+
+def find_patches(X, mask):
+    """Voxels of a mask that are lesioned in the same subjects, without a copy of the others.
+
+    Parameters
+    ----------
+    X : ndarray or scipy.sparse matrix of shape (n_subjects, n_voxels)
+    mask : ndarray of shape (n_voxels,), bool
+        Voxels that are looked at.
+
+    Returns
+    -------
+    first : ndarray of shape (n_patches,), int
+        First voxel of each patch, ascending.
+    of_voxel : ndarray of shape (n_voxels,), int
+        Patch of each voxel, -1 outside the mask.
+    sizes : ndarray of shape (n_patches,), int
+        Voxels in each patch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfuse.lesions._columns import find_patches
+    >>> find_patches(np.array([[0, 1, 1, 0], [1, 1, 1, 1]]), np.array([True, False, True, True]))[:2]
+    (array([0, 2]), array([ 0, -1,  1,  0]))
+    """
+    if mask.all():
+        return unique_columns(X)
+    voxels = np.flatnonzero(mask)
+    first, inverse, sizes = unique_columns(X, voxels)
+    of_voxel = np.full(len(mask), -1, dtype=np.intp)
+    of_voxel[voxels] = inverse
+    return voxels[first], of_voxel, sizes
+
+
+def _labels(X, places, n_columns):
+    """A number for each column, the same for identical ones."""
+    words = pack_columns(X, places)
     if words is None:
         by_column = X.tocsc() if sparse.issparse(X) else X
-        bytes_of_one, take = 8 * X.shape[0], lambda columns: _values(by_column, columns)
+        bytes_of_one = 8 * X.shape[0]
+
+        def take(columns):
+            return _values(by_column, columns if places is None else places[columns])
     else:
-        bytes_of_one, take = 8 * max(1, words.shape[1]), lambda columns: words[columns]
+        bytes_of_one, take = 8 * max(1, words.shape[1]), words.__getitem__
     hashes = np.empty(n_columns, dtype=np.uint64)
     for part in chunks(n_columns, bytes_of_one, _CHUNK_BYTES):
         hashes[part] = _hash_rows(take(part))
     order = np.argsort(hashes)
-    starts = np.flatnonzero(np.r_[True, hashes[order[1:]] != hashes[order[:-1]]])
+    hashes = hashes[order]
+    starts = np.r_[True, hashes[1:] != hashes[:-1]]
+    del hashes
     collided = _groups_that_differ(take, order, starts, bytes_of_one)
-    labels = np.empty(n_columns, dtype=np.intp)
-    labels[order] = np.repeat(np.arange(len(starts)), np.diff(starts, append=n_columns))
+    if not len(collided):
+        del take, words  # what is large goes before more comes
+    labels, numbers = np.empty(n_columns, dtype=np.intp), np.cumsum(starts)
+    numbers -= 1
+    labels[order] = numbers
     if len(collided):
-        _tell_apart(take, labels, collided, len(starts))
+        _tell_apart(take, labels, collided, np.count_nonzero(starts))
         labels = np.unique(labels, return_inverse=True)[1]  # the labels of the collided groups are free
-    return _by_first_column(labels)
+    return labels
 
 
-def pack_columns(X):
+def pack_columns(X, places=None):
     """The columns of a binary matrix as bits, one row of words for each column.
 
     Parameters
     ----------
     X : ndarray or scipy.sparse matrix of shape (n_rows, n_columns)
+    places : ndarray of shape (n_places,), int, or None
+        Columns of an array to take; None is all.
 
     Returns
     -------
     words : ndarray of shape (n_columns, ceil(n_rows / 64)), uint64, or None
-        :func:`unpack_words` reads them. None if an entry is neither 0 nor 1.
+        The first row is the lowest bit of the first byte; :class:`PackedColumns` reads them. None if an entry is
+        neither 0 nor 1.
     """
-    n_rows, n_columns = X.shape
+    n_rows, n_columns = X.shape[0], X.shape[1] if places is None else len(places)
     words = np.zeros((n_columns, -(-n_rows // 64)), dtype=np.uint64)
     if sparse.issparse(X):
         return _pack_sparse(X.tocsr(), words)
     as_bytes, used = words.view(np.uint8), -(-n_rows // 8)
     for part in chunks(n_columns, max(1, n_rows * X.itemsize), _CHUNK_BYTES):
-        columns = np.ascontiguousarray(X[:, part].T)
+        columns = np.ascontiguousarray(X[:, part if places is None else places[part]].T)
         if not is_binary(columns):
             return None
         as_bytes[part, :used] = np.packbits(columns != 0, axis=1, bitorder="little")
@@ -110,7 +164,7 @@ class PackedColumns:
     Parameters
     ----------
     words : ndarray of shape (n_columns, n_words), uint64
-        As :func:`pack_columns` gives them.
+        As :func:`pack_columns` gives them; the bytes that have a row are copied.
     n_rows : int
 
     Examples
@@ -123,14 +177,62 @@ class PackedColumns:
     """
 
     def __init__(self, words, n_rows):
-        self.words, self.shape = words, (n_rows, len(words))
+        n_bytes = -(-n_rows // 8)
+        self._bits = np.ascontiguousarray(np.ascontiguousarray(words).view(np.uint8)[:, :n_bytes])
+        self.shape = (n_rows, len(words))
 
     def __len__(self):
         return self.shape[0]
 
     def __getitem__(self, places):
         rows, columns = places
-        return unpack_words(self.words[columns], self.shape[0]).T[rows]
+        return np.unpackbits(self._bits[columns], axis=1, count=self.shape[0], bitorder="little").T[rows]
+
+    def weighted_sums(self, weights):
+        """Sums over the rows of each column, each row times a weight.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n_rows, n_sums), float32 or float64
+
+        Returns
+        -------
+        sums : ndarray of shape (n_sums, n_columns)
+            Of the type of the weights.
+        """
+        from skfuse.lesions._columns_compiled import LANES, add_bytes, fill_table
+
+        n_rows, n_sums = weights.shape
+        sums = np.empty((n_sums, self.shape[1]), dtype=weights.dtype)
+        table = np.empty((-(-n_rows // 8), 256, LANES), dtype=weights.dtype)
+        for some in chunks(n_sums, 1, LANES):
+            lanes = np.zeros((n_rows, LANES), dtype=weights.dtype)
+            lanes[:, : some.stop - some.start] = weights[:, some]
+            fill_table(lanes, table)
+            add_bytes(self._bits, table, sums[some])
+        return sums
+
+
+class ScaledColumns(PackedColumns):
+    """The same, each row divided by a number: read as float32.
+
+    Parameters
+    ----------
+    packed : PackedColumns
+    divisors : ndarray of shape (n_rows,)
+    """
+
+    def __init__(self, packed, divisors):
+        self._bits, self.shape = packed._bits, packed.shape
+        self._divisors = divisors[:, None].astype(np.float32)
+
+    def __getitem__(self, places):
+        rows, columns = places
+        return (super().__getitem__((slice(None), columns)) / self._divisors)[rows]
+
+    def weighted_sums(self, weights):
+        """As :meth:`PackedColumns.weighted_sums`, of the divided rows."""
+        return super().weighted_sums(weights / self._divisors)
 
 
 def columns_as_bits(X, places):
@@ -146,34 +248,11 @@ def columns_as_bits(X, places):
     columns : PackedColumns or ndarray of shape (n_rows, n_places)
     """
     if sparse.issparse(X):
-        some = X.tocsc()[:, places]
-        words = pack_columns(some)
-        return some.toarray() if words is None else PackedColumns(words, X.shape[0])
-    words = np.empty((len(places), -(-X.shape[0] // 64)), dtype=np.uint64)
-    for part in chunks(len(places), X.shape[0] * X.itemsize, _CHUNK_BYTES):
-        packed = pack_columns(X[:, places[part]])
-        if packed is None:
-            return X[:, places]
-        words[part] = packed
-    return PackedColumns(words, X.shape[0])
-
-
-def unpack_words(words, n_rows):
-    """The bits that :func:`pack_columns` packed.
-
-    Parameters
-    ----------
-    words : ndarray of shape (n_columns, n_words), uint64
-    n_rows : int
-        At most 64 times the number of words.
-
-    Returns
-    -------
-    columns : ndarray of shape (n_columns, n_rows), uint8
-        0 and 1: the packed matrix, transposed.
-    """
-    as_bytes = np.ascontiguousarray(words).view(np.uint8)
-    return np.unpackbits(as_bytes, axis=1, count=n_rows, bitorder="little")
+        X = X.tocsc()[:, places]
+        words = pack_columns(X)
+        return X.toarray() if words is None else PackedColumns(words, X.shape[0])
+    words = pack_columns(X, places)
+    return X[:, places] if words is None else PackedColumns(words, X.shape[0])
 
 
 def is_binary(values):
@@ -182,6 +261,14 @@ def is_binary(values):
         return True
     if values.dtype.kind == "u":
         return not values.size or bool(values.max() <= 1)
+    if values.ndim == 2:  # a part at a time, as it lies in memory
+        lines = values.T if values.flags.f_contiguous else values
+        parts = chunks(len(lines), max(1, lines.shape[1] * lines.itemsize), _CHUNK_BYTES)
+        return all(_holds_zeros_and_ones(lines[part]) for part in parts)
+    return _holds_zeros_and_ones(values)
+
+
+def _holds_zeros_and_ones(values):
     return bool(((values == 0) | (values == 1)).all())
 
 
@@ -216,16 +303,14 @@ def _hash_rows(rows):
 
 
 def _groups_that_differ(take, order, starts, bytes_of_one):
-    """Groups of one hash that hold different columns."""
-    same_group = np.ones(len(order), dtype=bool)
-    same_group[starts] = False
+    """Groups of one hash that hold different columns; `starts` (n_columns,) says where in `order` a group begins."""
     differs = np.zeros(len(order), dtype=bool)
     for part in chunks(len(order), bytes_of_one, _CHUNK_BYTES):
         places = slice(max(0, part.start - 1), part.stop)  # each is compared to the one before it
         rows = take(order[places])
         differs[places.start + 1 : places.stop] = (rows[1:] != rows[:-1]).any(axis=1)
-    places = np.flatnonzero(differs & same_group)
-    return np.unique(np.searchsorted(starts, places, side="right") - 1)
+    places = np.flatnonzero(differs & ~starts)
+    return np.unique(np.searchsorted(np.flatnonzero(starts), places, side="right") - 1)
 
 
 def _tell_apart(take, labels, collided, n_labels):

@@ -3,11 +3,12 @@
 import numpy as np
 
 from skfuse._chunks import chunks
-from skfuse.lesions._multivariate import permuted_targets, without
+from skfuse._covariates import residuals_of
+from skfuse.lesions._multivariate import permuted_targets
 from skfuse.permutation import MapStatistic
-from skfuse.permutation._ranked import RankedExtremes
+from skfuse.permutation._ranked import RankedExtremes, draws_at_a_time
 
-_CHUNK_BYTES = 2**24  # of columns in floating point, and of products with permuted targets
+_CHUNK_BYTES = 2**22  # of columns in floating point, and of products with permuted targets
 _DRAWS = 1024  # permuted targets that exist at a time
 SCALE_DRAWS = 512  # permutations that tell how much a voxel varies under the null
 _FLAT = 1e-12
@@ -19,7 +20,7 @@ def gram(columns, sizes):
 
     Parameters
     ----------
-    columns : ndarray of shape (n_subjects, n_patches)
+    columns : ndarray or PackedColumns of shape (n_subjects, n_patches)
     sizes : ndarray of shape (n_patches,)
 
     Returns
@@ -82,8 +83,8 @@ def choose_gamma(gamma, products, mean, n_voxels):
 
 def centered_kernel(kernel, basis):
     """Kernel of features from which orthonormal columns are taken out, and the mean of its diagonal."""
-    half = without(basis, kernel)
-    kernel = without(basis, half.T)
+    half = residuals_of(kernel, basis)
+    kernel = residuals_of(half.T, basis)
     kernel = 0.5 * (kernel + kernel.T)
     return kernel, float(np.trace(kernel)) / len(kernel)
 
@@ -124,7 +125,7 @@ class DualStatistic(MapStatistic):
 
     Parameters
     ----------
-    columns : ndarray of shape (n_subjects, n_patches)
+    columns : ndarray or PackedColumns of shape (n_subjects, n_patches)
     design : VolumeDesign
     target : ndarray of shape (n_subjects,)
         What is left of the score, with standard deviation 1.
@@ -157,12 +158,15 @@ class DualStatistic(MapStatistic):
     def permuted(self, draws):
         """Statistic of each patch for permuted scores, the model fitted to each."""
         weights = self._weights(permuted_targets(self._design, self._target, draws)).astype(self.dtype)
-        return np.concatenate([self._product(part, weights.T).T for part in self._parts(len(draws))], axis=1)
+        maps = np.empty((len(draws), self.n_columns), dtype=self.dtype)
+        for part in self._parts(len(draws)):
+            maps[:, part] = self._product(part, weights.T).T
+        return maps
 
     def extremes(self, draws, *, rank=1, sizes=None, absolute=False):
         """Highest and lowest statistic of each permutation; see :meth:`MapStatistic.extremes`."""
         found = np.empty((len(draws), 2))
-        for some in chunks(len(draws), 1, _DRAWS):
+        for some in chunks(len(draws), 1, draws_at_a_time(rank, _DRAWS)):
             targets = permuted_targets(self._design, self._target, draws[some])
             weights = np.ascontiguousarray(self._weights(targets).T.astype(self.dtype))
             tracker = RankedExtremes(rank, sizes, absolute)
@@ -184,7 +188,7 @@ class DualStatistic(MapStatistic):
 
 def map_weights(design, duals):
     """Weights of lesions as they are in X, from dual coefficients (n_targets, n_subjects)."""
-    weights = without(design.of_lesions, duals.T).T
+    weights = residuals_of(duals.T, design.of_lesions).T
     return weights if design.row_scale is None else weights * design.row_scale
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.special import gammaln, log_ndtr, ndtri_exp
 
 from skfuse._chunks import chunks
+from skfuse.lesions._columns import PackedColumns
 from skfuse.lesions._two_sample import DRAWS, TwoSampleStatistic, check_alternative, one_or_two_sided
 
 
@@ -52,6 +53,15 @@ class _FourFoldStatistic(TwoSampleStatistic):
         """A function from columns (a slice or numbers) to the counts a (n_some, n_draws), as exact float32."""
         scores = np.ascontiguousarray(self.y[draws].T, dtype=np.float32)
         return lambda columns: np.ascontiguousarray(self.columns[:, columns].T, dtype=np.float32) @ scores
+
+    def permuted(self, draws):
+        """Statistics with permuted scores; see :meth:`TwoSampleStatistic.permuted`."""
+        if not isinstance(self.columns, PackedColumns):
+            return super().permuted(draws)
+        values = self.columns.weighted_sums(self.y[draws].T.astype(self.dtype))  # counts, exactly
+        for part in self.parts(len(draws)):
+            values[:, part] = self._table[self._group[part], values[:, part].astype(np.intp)]
+        return values
 
     def _values_of(self, draws):
         counts = self._counts(draws)

@@ -1,6 +1,5 @@
 """Mass-univariate lesion-symptom mapping."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -18,19 +17,14 @@ from skfuse.lesions._choices import (
     volume_correlation,
     warn_of_volume,
 )
-from skfuse.lesions._columns import columns_as_bits, unique_columns
-from skfuse.lesions._masks import EmptyMaskWarning, lesion_sizes, listed, validate_masks, weighted_sums
-from skfuse.lesions._patches import tested_voxels
+from skfuse.lesions._columns import columns_as_bits, find_patches
+from skfuse.lesions._load_line import line_through_load
+from skfuse.lesions._masks import lesion_sizes, validate_masks, warn_of_empty, warn_of_few, weighted_sums
+from skfuse.lesions._overlap import tested_voxels
 from skfuse.lesions._report import describe
 from skfuse.lesions._scores import check_covariates, check_score
 from skfuse.permutation import NeighborGraph, draw_permutations, infer_map
 from skfuse.permutation._map import CORRECTIONS, PERMUTED
-
-_FEW = 10
-
-
-class FewSubjectsWarning(UserWarning):
-    """Too few subjects for a map to mean much."""
 
 
 class LesionSymptomMapping(CallbackSupportMixin, RegressorMixin, BaseEstimator):
@@ -252,12 +246,7 @@ class LesionSymptomMapping(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         -------
         self : object
         """
-        if self.correction in PERMUTED and self.n_permutations < 1:
-            raise ValueError(
-                f"correction={self.correction!r} needs permutations, got n_permutations={self.n_permutations}. Take "
-                "1000 or more, or correction='bonferroni' or 'fdr', which make none."
-            )
-        refuse_unfit(self.statistic, self.volume, covariates)
+        self.check_choices(covariates=covariates)
         X = validate_masks(self, X, reset=True, values="any")
         y = check_score(y, X.shape[0])
         covariates = None if covariates is None else check_covariates(covariates, X.shape[0])
@@ -266,45 +255,56 @@ class LesionSymptomMapping(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.volume_correlation_ = volume_correlation(y, volume)
         warn_of_volume(self.volume_correlation_, self.volume)
         first, inverse = self._find_patches(X)
+        # Before anything else is kept: the neighbors of voxels take more memory than those of patches.
+        graphs = [self._graph().merge(inverse)] if self.correction in ("cluster", "tfce") else []
         columns = columns_as_bits(X, first)
         statistic = make_statistic(
             self.statistic, columns, y, volume, self.volume, covariates, self.scheme, self.permuted, self.dtype
         )
-        found = self._infer(statistic, X.shape[0], inverse, blocks, context)
+        found = self._infer(statistic, X.shape[0], inverse, graphs, blocks, context)
         self._keep(found)
-        self._fit_prediction(X, y)
         self.report_ = describe(self, X.shape[0], statistic, found, covariates, blocks)
+        self.patches_ = self._over_all(inverse.astype(np.intp), -1)
+        del columns, statistic, inverse, found  # before voxels are weighed
+        self.coef_, self.intercept_ = line_through_load(X, y, np.where(self.significant_, self.map_, 0.0))
         context.call_on_fit_task_end(estimator=self)
         return self
 
-    def _find_patches(self, X):
-        """Voxels tested and their patches; who has no lesion there is named."""
-        if X.shape[0] < _FEW:
-            warnings.warn(
-                f"A map of {X.shape[0]} subjects shows next to nothing, whatever is true; {_FEW} and more are the "
-                "least that a test has a chance with.",
-                FewSubjectsWarning,
-                stacklevel=3,
-            )
-        self.mask_ = tested_voxels(X, self.min_overlap)
-        kept = X if self.mask_.all() else X[:, self.mask_]
-        empty = np.flatnonzero(lesion_sizes(abs(kept) if kept.dtype.kind == "f" else kept) == 0)
-        if len(empty):
-            warnings.warn(
-                f"{len(empty)} of {X.shape[0]} subjects have no lesion in the {self.mask_.sum()} voxels tested "
-                f"({listed(empty)}); they count as spared everywhere. Leave them out if that is not meant, or lower "
-                "min_overlap.",
-                EmptyMaskWarning,
-                stacklevel=3,
-            )
-        first, inverse, _ = unique_columns(kept)
-        voxels = np.flatnonzero(self.mask_)
-        self.patches_ = np.full(X.shape[1], -1, dtype=np.intp)
-        self.patches_[voxels] = inverse
-        self.n_patches_ = len(first)
-        return voxels[first], inverse
+    def check_choices(self, y=None, covariates=None):
+        """Refuse what :meth:`fit` refuses whatever the masks are, before they are read.
 
-    def _infer(self, statistic, n_subjects, inverse, blocks, context):
+        Parameters
+        ----------
+        y : array-like of shape (n_subjects,) or None, default=None
+            The score; None checks what is independent of it.
+        covariates : array-like of shape (n_subjects, n_covariates) or None, default=None
+            What `fit` will get.
+
+        Raises
+        ------
+        ValueError
+            If a parameter has no such value, choices exclude each other, or the score cannot be mapped.
+        """
+        self._validate_params()
+        if self.correction in PERMUTED and self.n_permutations < 1:
+            raise ValueError(
+                f"correction={self.correction!r} needs permutations, got n_permutations={self.n_permutations}. Take "
+                "1000 or more, or correction='fdr' or 'bonferroni', which make none."
+            )
+        refuse_unfit(self.statistic, self.volume, covariates)
+        if y is not None:
+            check_score(y, len(y))
+
+    def _find_patches(self, X):
+        """First voxel of each patch, and the patches of the voxels tested; who has no lesion there is named."""
+        warn_of_few(X.shape[0], "a test")
+        self.mask_ = tested_voxels(X, self.min_overlap)
+        warn_of_empty(X, self.mask_, f"no lesion in the {self.mask_.sum()} voxels tested", self.min_overlap)
+        first, patches, _ = find_patches(X, self.mask_)
+        self.n_patches_ = len(first)
+        return first, patches[self.mask_].astype(np.int32)
+
+    def _infer(self, statistic, n_subjects, inverse, graphs, blocks, context):
         draws = None
         if self.correction in PERMUTED:
             draws = draw_permutations(
@@ -326,7 +326,7 @@ class LesionSymptomMapping(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             alpha=self.alpha,
             rank=self.cfwer_v,
             inverse=inverse,
-            graph=self._graph() if self.correction in ("cluster", "tfce") else None,
+            graph=graphs.pop() if graphs else None,  # handed over, so that it can go when its work is done
             cluster_threshold=cluster_forming(statistic, self.cluster_p, self.alternative),
             tail=self.tail,
             n_jobs=self.n_jobs,
@@ -341,8 +341,10 @@ class LesionSymptomMapping(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 f"correction={self.correction!r} needs `mask`, the image mask whose {len(self.mask_)} voxels are the "
                 f"columns of X, got {got}. With nilearn: mask=masker.mask_img_.get_fdata().astype(bool)."
             )
-        kept = np.asarray(self.mask, dtype=bool).copy()
-        kept[kept] = self.mask_
+        kept = np.asarray(self.mask, dtype=bool)
+        if not self.mask_.all():
+            kept = kept.copy()
+            kept[kept] = self.mask_
         return NeighborGraph.from_mask(kept, connectivity=self.connectivity)
 
     def _keep(self, found):
@@ -366,24 +368,11 @@ class LesionSymptomMapping(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             }
 
     def _over_all(self, values, elsewhere):
+        if self.mask_.all():
+            return values
         out = np.full(len(self.mask_), elsewhere, dtype=values.dtype)
         out[self.mask_] = values
         return out
-
-    def _fit_prediction(self, X, y):
-        """A line through the score and the load of significant voxels, each counted as its statistic."""
-        weights = np.where(self.significant_, self.map_, 0.0)
-        weights = np.where(np.isfinite(weights), weights, np.sign(weights))
-        self.coef_, self.intercept_ = np.zeros(len(weights)), float(np.mean(y))
-        total = np.abs(weights).sum()
-        if total == 0:
-            return
-        load = weighted_sums(X, weights / total)
-        spread = np.var(load)
-        if spread > 0:
-            slope = np.mean((load - load.mean()) * y) / spread
-            self.coef_ = slope * weights / total
-            self.intercept_ = float(np.mean(y) - slope * load.mean())
 
     def predict(self, X):
         """Predict the score from the load on significant voxels.

@@ -1,5 +1,7 @@
 """What the estimators of lesions ask of their masks, and how they say what is wrong."""
 
+import warnings
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import validate_data
@@ -9,10 +11,15 @@ from skfuse.lesions._columns import is_binary
 
 _CHUNK_BYTES = 2**22  # of the masks that are looked at at a time
 _NAMED = 5  # rows that a message names
+_FEW = 10
 
 
 class EmptyMaskWarning(UserWarning):
     """Subjects have no lesioned voxel where an estimator looks."""
+
+
+class FewSubjectsWarning(UserWarning):
+    """Too few subjects for a map to mean much."""
 
 
 def validate_masks(estimator, X, *, reset, values):
@@ -38,15 +45,34 @@ def validate_masks(estimator, X, *, reset, values):
         If a value is missing, infinite or not such a value; the message names rows.
     """
     X = validate_data(estimator, X, reset=reset, accept_sparse=("csr", "csc"))
-    if values == "any":
-        return X
+    return X if values == "any" else check_mask_values(X, fractions=values == "fraction")
+
+
+def check_mask_values(X, *, fractions=False):
+    """Refuse masks that hold other values than 0 and 1, or with `fractions` others than from 0 to 1.
+
+    Parameters
+    ----------
+    X : ndarray, CSR or CSC matrix of shape (n_subjects, n_voxels)
+    fractions : bool
+
+    Returns
+    -------
+    X : ndarray, CSR or CSC matrix
+        The same; duplicates in a sparse matrix are summed in a copy.
+
+    Raises
+    ------
+    ValueError
+        The message names rows.
+    """
     if sparse.issparse(X) and not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
-    wrong = wrong_rows(X, fractions=values == "fraction")
+    wrong = wrong_rows(X, fractions=fractions)
     if wrong:
         found = ", ".join(f"row {row} ({value})" for row, value in wrong[:_NAMED])
-        wanted = "shares from 0 to 1" if values == "fraction" else "0 (spared) and 1 (lesioned) only"
+        wanted = "shares from 0 to 1" if fractions else "0 (spared) and 1 (lesioned) only"
         negative = "Negative values in data. " if any(value < 0 for _, value in wrong) else ""
         raise ValueError(
             f"{negative}Masks must hold {wanted}; {len(wrong)} of {X.shape[0]} rows hold something else: {found}"
@@ -84,6 +110,46 @@ def wrong_rows(X, *, fractions=False):
             bad = (values < 0) | (values > 1) if fractions else (values != 0) & (values != 1)
             wrong.append((row, values[bad][0].item()))
     return wrong
+
+
+def warn_of_empty(X, mask, lacking, min_overlap):
+    """Warn of subjects without a lesion in the voxels that an estimator looks at.
+
+    Parameters
+    ----------
+    X : ndarray, CSR or CSC matrix of shape (n_subjects, n_voxels)
+    mask : ndarray of shape (n_voxels,), bool
+        These voxels.
+    lacking : str
+        What they have not, such as ``"no lesion in the 12 voxels tested"``.
+    min_overlap : int, float or None
+        What left voxels out.
+    """
+    if sparse.issparse(X):
+        empty = np.flatnonzero(lesion_sizes(abs(X[:, mask])) == 0)
+    elif mask.all():
+        empty = np.flatnonzero(~X.any(axis=1))
+    else:
+        empty = np.flatnonzero([not row[mask].any() for row in X])
+    if len(empty):
+        warnings.warn(
+            f"{len(empty)} of {X.shape[0]} subjects have {lacking} ({listed(empty)}); they count as spared "
+            f"everywhere. Leave them out if that is not meant{'' if min_overlap is None else ', or lower min_overlap'}"
+            ".",
+            EmptyMaskWarning,
+            stacklevel=4,
+        )
+
+
+def warn_of_few(n_subjects, what):
+    """Warn below 10 subjects; `what` has a chance with more, such as ``"a test"``."""
+    if n_subjects < _FEW:
+        warnings.warn(
+            f"A map of {n_subjects} subjects shows next to nothing, whatever is true; {_FEW} and more are the least "
+            f"that {what} has a chance with.",
+            FewSubjectsWarning,
+            stacklevel=4,
+        )
 
 
 def listed(rows):

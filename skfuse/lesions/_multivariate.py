@@ -8,14 +8,13 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from skfuse._covariates import residuals_of
 from skfuse.lesions._choices import VolumeConfoundWarning, volume_correlation, warn_of_volume
-from skfuse.lesions._mapping import FewSubjectsWarning
-from skfuse.lesions._masks import EmptyMaskWarning, lesion_sizes, listed, validate_masks, weighted_sums
-from skfuse.lesions._patches import tested_voxels
+from skfuse.lesions._masks import lesion_sizes, validate_masks, warn_of_empty, warn_of_few, weighted_sums
+from skfuse.lesions._overlap import tested_voxels
 from skfuse.lesions._scores import check_score
 from skfuse.permutation import draw_permutations, infer_map
 
-_FEW = 10
 _NOTHING = 1e-10  # share of its variance that must be left of a score, or of lesions
 
 
@@ -69,16 +68,9 @@ def scale_of_lesions(volume):
     return 1.0 / np.sqrt(np.where(volume > 0, volume, 1.0))
 
 
-def without(basis, values):
-    """What orthonormal columns do not explain; twice, so that rounding leaves nothing of them."""
-    for _ in range(2):
-        values = values - basis @ (basis.T @ values)
-    return values
-
-
 def unit_target(design, score):
     """What is left of a score, with standard deviation 1, and that deviation (0 if nothing is left)."""
-    left = without(design.of_score, score)
+    left = residuals_of(score, design.of_score)
     spread = float(np.sqrt(np.mean(left**2)))
     if spread <= _NOTHING**0.5 * np.std(score):
         return np.zeros_like(left), 0.0
@@ -90,7 +82,7 @@ def permuted_targets(design, target, draws):
 
     Of standard deviation 1 each, so that a penalty means the same for all.
     """
-    targets = without(design.of_score, target[draws].T)
+    targets = residuals_of(target[draws].T, design.of_score)
     spread = np.sqrt(np.mean(targets**2, axis=0))
     spread[spread <= _NOTHING] = np.inf  # nothing is left of the draw
     return np.ascontiguousarray((targets / spread).T)
@@ -117,28 +109,13 @@ class LesionModel(RegressorMixin, BaseEstimator):
         if X.shape[0] < 2:
             raise ValueError("X has 1 sample, wanted at least 2 subjects (and some dozens for a map that means much).")
         y = check_score(column_or_1d(y, warn=True), X.shape[0])
-        if len(y) < _FEW:
-            warnings.warn(
-                f"A map of {len(y)} subjects shows next to nothing, whatever is true; {_FEW} and more are the least "
-                "that a model has a chance with.",
-                FewSubjectsWarning,
-                stacklevel=3,
-            )
+        warn_of_few(len(y), "a model")
         volume = lesion_sizes(X)
         self.volume_correlation_ = volume_correlation(y, volume)
         warn_of_volume(self.volume_correlation_, self.volume)
         self.mask_ = tested_voxels(X, self.min_overlap)
-        kept = X if self.mask_.all() else X[:, self.mask_]
-        empty = np.flatnonzero(lesion_sizes(abs(kept) if kept.dtype.kind == "f" else kept) == 0)
-        if len(empty):
-            warnings.warn(
-                f"{len(empty)} of {len(y)} subjects have no lesion in the {self.mask_.sum()} voxels of the model "
-                f"({listed(empty)}); they count as spared everywhere. Leave them out if that is not meant, or lower "
-                "min_overlap.",
-                EmptyMaskWarning,
-                stacklevel=3,
-            )
-        return X, kept, y, volume
+        warn_of_empty(X, self.mask_, f"no lesion in the {self.mask_.sum()} voxels of the model", self.min_overlap)
+        return X, y, volume
 
     def _infer(self, make_statistic, inverse, design, blocks):
         """Write the map that is tested and its p-values, or None where no test was asked for."""
@@ -164,6 +141,8 @@ class LesionModel(RegressorMixin, BaseEstimator):
 
     def _over_all(self, values, elsewhere):
         """Values of the voxels of the model over all voxels."""
+        if self.mask_.all():
+            return values
         out = np.full(len(self.mask_), elsewhere, dtype=values.dtype)
         out[self.mask_] = values
         return out

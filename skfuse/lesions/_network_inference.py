@@ -12,9 +12,9 @@ from skfuse.permutation import (
     MapInference,
     draw_permutations,
     infer_map,
+    null_threshold,
     permutation_p_value,
 )
-from skfuse.permutation._map import null_threshold
 
 _DRAW_BYTES = 2**25  # of sums of surrogates that exist at a time
 _TIE = 1e-12

@@ -1,7 +1,5 @@
 """Voxels that are lesioned in exactly the same subjects become one feature."""
 
-import math
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,8 +9,9 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skfuse._chunks import chunks
 from skfuse._validation import Interval, StrOptions, _fit_context
-from skfuse.lesions._columns import is_binary, unique_columns
-from skfuse.lesions._masks import EmptyMaskWarning, lesion_sizes, listed, validate_masks
+from skfuse.lesions._columns import find_patches
+from skfuse.lesions._masks import validate_masks, warn_of_empty
+from skfuse.lesions._overlap import overlap_mask
 
 _CHUNK_BYTES = 2**26  # of subjects whose voxels are gathered at a time
 
@@ -119,14 +118,10 @@ class UniquePatches(TransformerMixin, BaseEstimator):
         """
         X = validate_masks(self, X, reset=True, values="any" if self.min_overlap is None else "binary")
         self.mask_ = overlap_mask(X, self.min_overlap)
-        kept = X if self.mask_.all() else X[:, self.mask_]
-        _warn_of_empty(kept, self.min_overlap)
-        first, inverse, self.patch_sizes_ = unique_columns(kept)
-        voxels = np.flatnonzero(self.mask_)
-        self.patches_ = np.full(X.shape[1], -1, dtype=np.intp)
-        self.patches_[voxels] = inverse
-        self.first_voxels_ = voxels[first]
-        self.n_patches_ = len(first)
+        where = "at all" if self.min_overlap is None else f"that min_overlap={self.min_overlap!r} keeps"
+        warn_of_empty(X, self.mask_, f"no lesioned voxel {where}", self.min_overlap)
+        self.first_voxels_, self.patches_, self.patch_sizes_ = find_patches(X, self.mask_)
+        self.n_patches_ = len(self.first_voxels_)
         return self
 
     def transform(self, X):
@@ -214,118 +209,6 @@ class UniquePatches(TransformerMixin, BaseEstimator):
         if self.weight is None:
             return np.ones(self.n_patches_)
         return np.sqrt(self.patch_sizes_) if self.weight == "sqrt" else self.patch_sizes_.astype(np.float64)
-
-
-def overlap_mask(X, min_overlap):
-    """Voxels that are lesioned in enough subjects and spared in enough.
-
-    Parameters
-    ----------
-    X : ndarray or scipy.sparse matrix of shape (n_subjects, n_voxels)
-        Binary.
-    min_overlap : int, float or None
-        Count, or share of the subjects; None is no bound.
-
-    Returns
-    -------
-    mask : ndarray of shape (n_voxels,), bool
-
-    Raises
-    ------
-    ValueError
-        If no voxel is left.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skfuse.lesions._patches import overlap_mask
-    >>> overlap_mask(np.array([[1, 1, 0], [0, 1, 0], [1, 1, 0], [0, 1, 1]]), 0.3)
-    array([ True, False, False])
-    """
-    n_subjects, n_voxels = X.shape
-    if min_overlap is None:
-        return np.ones(n_voxels, dtype=bool)
-    least = least_overlap(min_overlap, n_subjects)
-    n_lesioned = np.asarray(X.sum(axis=0, dtype=np.int64)).ravel()
-    fewest = np.minimum(n_lesioned, n_subjects - n_lesioned)
-    mask = fewest >= least
-    if not mask.any():
-        cure = f"Set it to a count of at most {fewest.max()}." if fewest.any() else "No voxel differs between subjects."
-        raise ValueError(
-            f"min_overlap={min_overlap!r} leaves none of the {n_voxels} voxels: it asks for at least {least} lesioned "
-            f"and {least} spared of {n_subjects} subjects, and the largest overlap is {n_lesioned.max()} lesioned "
-            f"subjects (most in the smaller group: {fewest.max()}). {cure}"
-        )
-    return mask
-
-
-def tested_voxels(X, min_overlap):
-    """Voxels with enough subjects on both sides; values that are not binary need enough subjects that are not 0.
-
-    Parameters
-    ----------
-    X : ndarray or scipy.sparse matrix of shape (n_subjects, n_voxels)
-    min_overlap : int, float or None
-
-    Returns
-    -------
-    mask : ndarray of shape (n_voxels,), bool
-    """
-    if min_overlap is None or is_binary(X.data if sparse.issparse(X) else X):
-        return overlap_mask(X, min_overlap)
-    least = least_overlap(min_overlap, X.shape[0])
-    counted = np.asarray((X != 0).sum(axis=0)).ravel()
-    mask = counted >= least
-    if not mask.any():
-        raise ValueError(
-            f"min_overlap={min_overlap!r} leaves none of the {X.shape[1]} voxels: it asks for {least} subjects with a "
-            f"value other than 0, and the most is {counted.max()}. Lower it."
-        )
-    return mask
-
-
-def least_overlap(min_overlap, n_subjects):
-    """The count that a share of the subjects means; a count stays as it is.
-
-    Parameters
-    ----------
-    min_overlap : int or float
-    n_subjects : int
-
-    Returns
-    -------
-    least : int
-        At least 1.
-
-    Examples
-    --------
-    >>> from skfuse.lesions._patches import least_overlap
-    >>> least_overlap(0.1, 131), least_overlap(0.1, 130), least_overlap(5, 131)
-    (14, 13, 5)
-    """
-    if isinstance(min_overlap, Integral):
-        return int(min_overlap)
-    return max(1, math.ceil(min_overlap * n_subjects - 1e-9))  # 0.1 * 30 is a little more than 3
-
-
-def _warn_of_empty(kept, min_overlap):
-    """Warn of subjects with no lesion in the mask."""
-    empty = np.flatnonzero(_is_empty(kept))
-    if len(empty):
-        where = "" if min_overlap is None else f" that min_overlap={min_overlap!r} keeps"
-        warnings.warn(
-            f"{len(empty)} of {kept.shape[0]} subjects have no lesioned voxel{where or ' at all'} ({listed(empty)}); "
-            "they count as spared everywhere. Leave them out if that is not meant"
-            + ("." if min_overlap is None else ", or lower min_overlap."),
-            EmptyMaskWarning,
-            stacklevel=4,
-        )
-
-
-def _is_empty(X):
-    if sparse.issparse(X):
-        return lesion_sizes(abs(X)) == 0
-    return ~X.any(axis=1)
 
 
 def _dense_means(X, patches, first_voxels, sizes):

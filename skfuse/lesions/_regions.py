@@ -149,9 +149,9 @@ def candidate_regions(cells, shares):
         for one, limit in enumerate(limits):
             inside = before <= limit
             inside[:, 0] = True  # the cell itself, however large
-            found[one].append(nearest[inside])
+            found[one].append(nearest[inside].astype(np.int32))
             lengths[one].append(inside.sum(axis=1))
-    indices = np.concatenate([np.concatenate(one) for one in found]).astype(np.int32)
+    indices = np.concatenate([some for one in found for some in one])
     starts = np.concatenate([[0], np.cumsum(np.concatenate([np.concatenate(one) for one in lengths]))])
     ones = np.ones(len(indices), dtype=np.float32)
     return sparse.csr_array((ones, indices, starts), shape=(len(starts) - 1, n_cells))

@@ -19,7 +19,7 @@ from skfuse.permutation import MapStatistic
 
 _SCALES = (0.03, 0.1, 0.3)  # prior variances of an effect, as shares of the variance of the score
 _LEAST_NOISE = 0.01
-_BYTES = 2**26  # of Bayes factors of all columns at a time
+_BYTES = 2**25  # of Bayes factors of all columns at a time
 
 
 class SingleEffects(NamedTuple):

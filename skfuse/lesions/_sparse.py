@@ -7,13 +7,16 @@ import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
+from skfuse._chunks import chunks
+from skfuse._covariates import residuals_of
 from skfuse._validation import Interval, StrOptions, _fit_context
 from skfuse.lesions._choices import VOLUMES
 from skfuse.lesions._masks import weighted_sums
-from skfuse.lesions._multivariate import LesionModel, VolumeDesign, unit_target, warn_of_nothing_left, without
+from skfuse.lesions._multivariate import LesionModel, VolumeDesign, unit_target, warn_of_nothing_left
 from skfuse.lesions._regions import candidate_regions, grid_cells, pattern_cells
 from skfuse.lesions._single_effects import SingleEffectsStatistic, fit_single_effects
 
+_CHUNK_BYTES = 2**22  # of loads in float64
 _FLAT = 1e-8  # share of its length that must be left of a region's load beyond constant and volume
 _MOST = 0.95  # of an effect: voxels that hold it
 
@@ -227,13 +230,12 @@ class SparseLesionRegressor(LesionModel):
         self : object
         """
         shares = self._checked_sizes()
-        X, kept, y, volume = self._read(X, y)
+        X, y, volume = self._read(X, y)
+        kept = X if self.mask_.all() else X[:, self.mask_]
         design = VolumeDesign(volume, self.volume)
-        cells = self._cells(kept)
+        cells, members, columns, per_voxel = self._candidates(kept, shares, design)
         self.cells_ = self._over_all(cells.of_voxel.astype(np.intp), -1)
-        members = candidate_regions(cells, shares)
         self.n_regions_ = members.shape[0]
-        columns, per_voxel = _standardized_loads(cells, members, design)
         target, spread = unit_target(design, y)
         if spread == 0 or not columns.any():
             warn_of_nothing_left()
@@ -246,7 +248,8 @@ class SparseLesionRegressor(LesionModel):
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        to_cells = (members.T * per_voxel).tocsr()
+        to_cells = members.T.tocsr()
+        to_cells.data = per_voxel.toarray()[0, to_cells.indices]  # each 1 becomes what it is per voxel
         self._keep(found, members, to_cells, cells, spread)
         load = weighted_sums(X, self.coef_)
         load = load if design.row_scale is None else load * design.row_scale
@@ -268,6 +271,12 @@ class SparseLesionRegressor(LesionModel):
                 "(1/512, 1/128)."
             )
         return shares
+
+    def _candidates(self, kept, shares, design):
+        """Places, candidate regions of them, and their standardized loads; the score has no part in it."""
+        cells = self._cells(kept)
+        members = candidate_regions(cells, shares)
+        return cells, members, *_standardized_loads(cells, members, design)
 
     def _cells(self, kept):
         """Places: cubes where the image is known, else patches that are lesioned together."""
@@ -297,12 +306,16 @@ class SparseLesionRegressor(LesionModel):
 def _standardized_loads(cells, members, design):
     """Loads of regions, constant and volume taken out, of mean square 1; and what 1 of each is per lesioned voxel."""
     sizes = members @ cells.sizes.astype(np.float64)
-    loads = (members @ (cells.loads * cells.sizes).T).T / sizes
-    if design.row_scale is not None:
-        loads *= design.row_scale[:, None]
-    whole = np.sqrt(np.mean(loads**2, axis=0))
-    loads = without(design.of_lesions, loads)
-    spread = np.sqrt(np.mean(loads**2, axis=0))
-    usable = spread > _FLAT * whole
-    scale = np.where(usable, 1.0 / np.where(usable, spread, 1.0), 0.0)
-    return (loads * scale).astype(np.float32), sparse.csr_array((scale / sizes)[None, :])
+    of_cells, n_regions = (cells.loads * cells.sizes).T, len(sizes)
+    columns, scale = np.empty((len(cells.loads), n_regions), dtype=np.float32), np.empty(n_regions)
+    for part in chunks(n_regions, 8 * len(columns), _CHUNK_BYTES):
+        loads = (members[part] @ of_cells).T / sizes[part]
+        if design.row_scale is not None:
+            loads *= design.row_scale[:, None]
+        whole = np.sqrt(np.mean(loads**2, axis=0))
+        loads = residuals_of(loads, design.of_lesions)
+        spread = np.sqrt(np.mean(loads**2, axis=0))
+        usable = spread > _FLAT * whole
+        scale[part] = np.where(usable, 1.0 / np.where(usable, spread, 1.0), 0.0)
+        columns[:, part] = loads * scale[part]
+    return columns, sparse.csr_array((scale / sizes)[None, :])

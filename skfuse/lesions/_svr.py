@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skfuse._chunks import chunks
 from skfuse._validation import Interval, StrOptions, _fit_context
 from skfuse.lesions._choices import VOLUMES
-from skfuse.lesions._columns import unique_columns
+from skfuse.lesions._columns import columns_as_bits, find_patches
 from skfuse.lesions._kernel_map import (
     SCALE_DRAWS,
     DualStatistic,
@@ -27,7 +27,8 @@ from skfuse.lesions._masks import lesion_sizes
 from skfuse.lesions._multivariate import LesionModel, VolumeDesign, dense, unit_target, warn_of_nothing_left
 from skfuse.permutation import draw_permutations
 
-_CHUNK_BYTES = 2**25  # of new lesions in float64
+_CHUNK_BYTES = 2**24  # of new lesions in float64
+_COPY_BYTES = 2**22  # of lesions of the fit in float64
 _NOTHING = 1e-12
 
 
@@ -250,11 +251,11 @@ class LesionSVR(LesionModel):
         -------
         self : object
         """
-        X, kept, y, volume = self._read(X, y)
-        first, inverse, sizes = unique_columns(kept)
-        self.patches_ = self._over_all(inverse.astype(np.intp), -1)
+        X, y, volume = self._read(X, y)
+        first, self.patches_, sizes = find_patches(X, self.mask_)
         self.n_patches_ = len(first)
-        columns = np.asarray(dense(kept[:, first]))
+        inverse = self.patches_ if self.mask_.all() else self.patches_[self.mask_]
+        columns = columns_as_bits(X, first)
         design = VolumeDesign(volume, self.volume)
         raw = self._kernel(columns, sizes, design)
         kernel, scale = centered_kernel(raw, design.of_lesions)
@@ -299,7 +300,7 @@ class LesionSVR(LesionModel):
         """Kernel of the subjects over the voxels of the model."""
         products = gram(columns, sizes)
         sums = np.zeros(len(columns))
-        for part in chunks(len(sizes), 8 * len(columns), _CHUNK_BYTES):
+        for part in chunks(len(sizes), 8 * len(columns), _COPY_BYTES):
             sums += columns[:, part] @ sizes[part].astype(np.float64)
         if design.row_scale is not None:
             products *= design.row_scale[:, None] * design.row_scale
@@ -347,6 +348,6 @@ class LesionSVR(LesionModel):
         for row in range(X.shape[0]):
             values = dense(X[[row]]).ravel()
             sums[row] = np.bincount(inside, weights=values, minlength=self.n_patches_)
-        for part in chunks(self.n_patches_, 8 * len(self._lesions), _CHUNK_BYTES):
+        for part in chunks(self.n_patches_, 8 * len(self._lesions), _COPY_BYTES):
             products += sums[:, part] @ self._lesions[:, part].astype(np.float64).T
         return products

@@ -3,14 +3,14 @@
 import numpy as np
 
 from skfuse._chunks import chunks
-from skfuse.lesions._columns import is_binary
+from skfuse.lesions._columns import PackedColumns, is_binary
 from skfuse.permutation import MapStatistic
-from skfuse.permutation._ranked import RankedExtremes
+from skfuse.permutation._ranked import RankedExtremes, draws_at_a_time
 
 ALTERNATIVES = ("two-sided", "greater", "less")
-_CHUNK_BYTES = 2**23  # of the values of some columns, and of copies of these columns
+_CHUNK_BYTES = 2**22  # of the values of some columns under permutations
+_COPY_BYTES = 2**20  # of copies of some columns
 DRAWS = 1024  # permutations that are worked on at a time
-_SAMPLE = 4096  # columns that tell which values are too low to be among the highest
 
 
 class TwoSampleStatistic(MapStatistic):
@@ -21,8 +21,8 @@ class TwoSampleStatistic(MapStatistic):
 
     Parameters
     ----------
-    X : ndarray of shape (n_subjects, n_columns)
-        Lesions as 0 and 1, of type bool, integer or floating point.
+    X : ndarray or PackedColumns of shape (n_subjects, n_columns)
+        Lesions as 0 and 1, of type bool, integer or floating point, or as bits.
     y : array-like of shape (n_subjects,)
         Score of each subject.
     dtype : {np.float32, np.float64}
@@ -30,20 +30,21 @@ class TwoSampleStatistic(MapStatistic):
 
     Attributes
     ----------
-    columns : ndarray of shape (n_subjects, n_columns)
+    columns : ndarray or PackedColumns of shape (n_subjects, n_columns)
         The lesions, not copied.
     n_lesioned, n_spared : ndarray of shape (n_columns,), float64
         Subjects with and without a lesion in each column.
     """
 
     least = 1  # subjects that each group needs
+    n_maps = 8
 
     def __init__(self, X, y, *, dtype=np.float32):
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"`dtype` must be float32 or float64, got {self.dtype}.")
-        self.columns = np.asarray(X)
-        if self.columns.ndim != 2:
+        self.columns = X if isinstance(X, PackedColumns) else np.asarray(X)
+        if len(self.columns.shape) != 2:
             raise ValueError(f"`X` has shape {self.columns.shape}, wanted (n_subjects, n_columns).")
         n, self.n_columns = self.columns.shape
         self.y = np.asarray(y, dtype=np.float64)
@@ -70,6 +71,8 @@ class TwoSampleStatistic(MapStatistic):
 
     def parts(self, n_draws):
         """Slices of the columns whose float64 copy, and whose values under so many permutations, stay small."""
+        if not n_draws:
+            return chunks(self.n_columns, 8 * len(self.y), _COPY_BYTES)
         return chunks(self.n_columns, 8 * max(n_draws, len(self.y)), _CHUNK_BYTES)
 
     def permuted(self, draws):
@@ -110,10 +113,8 @@ class TwoSampleStatistic(MapStatistic):
             The v-th highest and the v-th lowest value.
         """
         found = np.empty((len(draws), 2))
-        for some in chunks(len(draws), 1, DRAWS):
+        for some in chunks(len(draws), 1, draws_at_a_time(rank, DRAWS)):
             values_of, tracker = self._values_of(draws[some]), RankedExtremes(rank, sizes, absolute)
-            if rank > 1:
-                tracker.expect(values_of(slice(None, None, max(1, self.n_columns // max(_SAMPLE, 2 * rank)))))
             for part in self.parts(some.stop - some.start):
                 tracker.add(values_of(part), part)
             found[some] = tracker.found()

@@ -5,7 +5,7 @@ from skfuse.permutation._draws import draw_permutations, draw_sign_flips
 from skfuse.permutation._engine import PermutationResult, permutation_test
 from skfuse.permutation._graph import NeighborGraph
 from skfuse.permutation._linear import LinearStatistic, OneSampleStatistic
-from skfuse.permutation._map import MapInference, TooFewPermutationsWarning, infer_map
+from skfuse.permutation._map import MapInference, TooFewPermutationsWarning, infer_map, null_threshold
 from skfuse.permutation._map_similarity import MapSimilarity, map_similarity
 from skfuse.permutation._moran_null import MoranNull
 from skfuse.permutation._p_values import adjust_p_values, max_statistic_p_values, permutation_p_value
@@ -41,6 +41,7 @@ __all__ = [
     "label_clusters",
     "map_similarity",
     "max_statistic_p_values",
+    "null_threshold",
     "permutation_p_value",
     "permutation_test",
     "sequential_p_value",

@@ -174,7 +174,7 @@ def cluster_extremes(values, graph, threshold, *, measure="extent", two_sided=Tr
     maps, columns = checked_maps(np.asarray(values), graph, inverse)
     sizes, threshold, by_mass = checked_sizes(sizes, graph), _checked_threshold(threshold), _sums_excess(measure)
     n_nodes = graph.n_vertices + graph.n_hubs
-    marks, queue, largest = np.zeros(n_nodes, np.int64), np.empty(n_nodes, np.int32), np.zeros((len(maps), 2))
+    marks, queue, largest = np.zeros(n_nodes, np.int32), np.empty(n_nodes, np.int32), np.zeros((len(maps), 2))
     largest_components(
         maps,
         columns,

@@ -7,7 +7,10 @@ from numbers import Integral
 import numpy as np
 from scipy import sparse
 
+from skfuse._chunks import chunks
 from skfuse.permutation._map_checks import checked_columns
+
+_CHUNK_BYTES = 2**20  # of neighbors of some cells
 
 #: Neighbors of a cell by number of axes: the number of them -> how many coordinates may differ, each by 1.
 _CONNECTIVITIES = {2: {4: 1, 8: 2}, 3: {6: 1, 18: 2, 26: 3}}
@@ -189,22 +192,24 @@ class NeighborGraph:
         >>> merged.sizes.tolist(), columns.tolist(), pieces.tolist()
         ([2.0, 1.0, 2.0], [0, 1, 0], [0, 0, 1, 2, 2])
         """
+        from skfuse.permutation._graph_compiled import join_pieces, label_pieces, list_members
+
         labels = checked_columns(labels, self.n_vertices, "labels")
         n, n_nodes = self.n_vertices, self.n_vertices + self.n_hubs
-        labels = np.concatenate([labels, -1 - np.arange(self.n_hubs, dtype=np.int32)])  # each hub stays alone
-        starts, ends = np.repeat(np.arange(n_nodes, dtype=np.int32), np.diff(self.indptr)), self.indices
-        same = labels[starts] == labels[ends]
-        inside = _matrix(starts[same], ends[same], n_nodes)
-        n_pieces, pieces = sparse.csgraph.connected_components(inside, directed=False)
-        first = np.unique(pieces, return_index=True)[1]
-        order = np.argsort(first, kind="stable")
-        number = np.empty(n_pieces, dtype=np.int32)
-        number[order] = np.arange(n_pieces)
-        pieces = number[pieces]
-        between = _matrix(pieces[starts[~same]], pieces[ends[~same]], n_pieces)
-        sizes = np.bincount(pieces[:n], weights=self.sizes)
-        graph = _graph_of(between, len(sizes), sizes)
-        return graph, labels[first[order]][: graph.n_vertices], pieces[:n]
+        pieces, spare = np.empty(n_nodes, dtype=np.int32), np.empty(3 * n_nodes + 1, dtype=np.int32)
+        members, starts, seen = spare[:n_nodes], spare[n_nodes : 2 * n_nodes + 1], spare[2 * n_nodes + 1 :]
+        n_pieces = label_pieces(labels, self.indptr, self.indices, pieces, members)
+        starts, seen, n_vertices = starts[: n_pieces + 1], seen[:n_pieces], n_pieces - self.n_hubs
+        list_members(pieces, starts, members)
+        columns, indptr = labels[members[starts[:n_vertices]]], np.zeros(n_pieces + 1, dtype=np.int32)
+        del labels
+        joined = (pieces, starts, members, self.indptr, self.indices, seen, indptr)
+        join_pieces(*joined, np.empty(0, dtype=np.int32))  # counts only
+        indices = np.empty(indptr[-1], dtype=np.int32)
+        join_pieces(*joined, indices)
+        sizes = np.zeros(n_vertices)
+        np.add.at(sizes, pieces[:n], self.sizes)
+        return NeighborGraph(indptr, indices, n_vertices, sizes), columns, pieces[:n]
 
 
 def _checked_endpoints(endpoints, n_nodes):
@@ -229,6 +234,7 @@ def _checked_endpoints(endpoints, n_nodes):
 
 def _grid_graph(mask, most_axes):
     """Graph of the true cells of a grid; neighbors differ by 1 in at least one and at most `most_axes` coordinates."""
+    mask = mask[_bounding_box(mask)]
     numbers = np.full(np.add(mask.shape, 2), -1, dtype=np.int32)  # a border of cells outside the mask
     inner = numbers[(slice(1, -1),) * mask.ndim]
     n = np.count_nonzero(mask)
@@ -237,12 +243,26 @@ def _grid_graph(mask, most_axes):
     cells = np.flatnonzero(numbers >= 0)
     strides = np.cumprod((np.array(mask.shape) + 2)[:0:-1])[::-1]
     steps = [step for step in product((-1, 0, 1), repeat=mask.ndim) if 0 < np.count_nonzero(step) <= most_axes]
-    neighbors = np.empty((n, len(steps)), dtype=np.int32)
-    for column, step in enumerate(steps):  # from the lowest cell to the highest, so that each row comes out sorted
-        neighbors[:, column] = numbers[cells + np.dot(step, [*strides, 1])]
-    there = neighbors >= 0
-    indptr = np.concatenate([[0], np.cumsum(np.count_nonzero(there, axis=1))])
-    return NeighborGraph(_int32(indptr), neighbors[there], n, np.ones(n))
+    apart = [np.dot(step, [*strides, 1]) for step in steps]  # lowest first, so that each row comes out sorted
+    indptr, indices = np.zeros(n + 1, dtype=np.int64), np.empty(n * len(steps), dtype=np.int32)
+    n_found = 0
+    for part in chunks(n, 8 * len(steps), _CHUNK_BYTES):
+        neighbors = numbers[cells[part, None] + apart]
+        there = neighbors >= 0
+        indptr[part.start + 1 : part.stop + 1] = np.count_nonzero(there, axis=1)
+        found = neighbors[there]
+        indices[n_found : n_found + len(found)] = found
+        n_found += len(found)
+    indices.resize(n_found, refcheck=False)  # gives the rest back without a copy
+    ones = np.broadcast_to(1.0, n)  # which takes no memory
+    return NeighborGraph(_int32(np.cumsum(indptr, out=indptr)), indices, n, ones)
+
+
+def _bounding_box(mask):
+    """Slices of the smallest part of a grid that holds all its true cells."""
+    others = [tuple(set(range(mask.ndim)) - {axis}) for axis in range(mask.ndim)]
+    along = [np.flatnonzero(mask.any(axis=axes)) for axes in others]
+    return tuple(slice(places[0], places[-1] + 1) for places in along)
 
 
 def _matrix(starts, ends, n):

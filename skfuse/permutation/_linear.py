@@ -6,12 +6,13 @@ from scipy.stats import t as student
 
 from skfuse._backend import to_host
 from skfuse._chunks import chunks
-from skfuse.permutation._ranked import RankedExtremes
+from skfuse._covariates import covariate_basis, residuals_of
+from skfuse.permutation._ranked import RankedExtremes, draws_at_a_time
 from skfuse.permutation._statistic import MapStatistic
 
 _PRODUCT_BYTES = 2**22  # of one product of columns and permuted targets
+_COPY_BYTES = 2**20  # of a copy of some columns
 _DRAWS = 1024  # permuted targets that exist at a time
-_SAMPLE = 4096  # columns that tell which values are too low to be among the highest
 _FLAT = 1e-10  # a column keeps less than this share of its sum of squares: the covariates explain it
 
 SCHEMES = ("freedman-lane", "draper-stoneman")
@@ -41,7 +42,8 @@ class LinearStatistic(MapStatistic):
     ----------
     columns : array of shape (n_subjects, n_columns)
         Of numbers or bool, in any library of the array API, or anything that gives ``columns[:, part]`` as such an
-        array; never copied whole.
+        array; never copied whole. Where it has a method ``weighted_sums(weights)``, from weights (n_subjects, n_draws)
+        to the weighted sums (n_draws, n_columns), that makes the maps of permuted targets.
     target : array-like of shape (n_subjects,)
         The score, or the contrast of the groups.
     covariates : array-like of shape (n_subjects, n_covariates) or None
@@ -97,7 +99,7 @@ class LinearStatistic(MapStatistic):
                 f"{n} subjects and {self._basis.shape[1] - 1} covariates leave no degree of freedom for a test. Leave "
                 "covariates out or add subjects."
             )
-        self._residual = _without(self._basis, y)
+        self._residual = residuals_of(y, self._basis)
         size = np.linalg.norm(self._residual)
         if size <= 1e-7 * np.linalg.norm(y - y.mean()) or size <= 1e-12 * np.linalg.norm(y):
             raise ValueError(
@@ -109,13 +111,28 @@ class LinearStatistic(MapStatistic):
         self._target = y - y.mean()
         self._norms, self._means = self._norms_of_columns()
 
+    @property
+    def n_maps(self):
+        """Permuted maps that are worth making together: few where sums of columns cost little."""
+        return 4 if self._gives_sums() else super().n_maps
+
+    def _gives_sums(self):
+        return hasattr(self.columns, "weighted_sums") and not self._columns_meet_covariates()
+
+    def _columns_meet_covariates(self):
+        """Whether columns are permuted and covariates see something else of them in each permutation."""
+        return self.permuted_side == "columns" and self._basis.shape[1] > 1
+
     def _norms_of_columns(self):
-        """Length of each column without the covariates (inf where nothing is left) and its mean, in float64."""
-        norms, means = np.empty(self.n_columns), np.empty(self.n_columns)
+        """Length of each column without the covariates (inf where nothing is left), and its mean where it is used."""
+        norms = np.empty(self.n_columns)
+        means = np.empty(self.n_columns) if self._columns_meet_covariates() else None
         for part in self._parts():
             x = to_host(self.columns[:, part]).astype(np.float64)
-            means[part] = x.mean(axis=0)
-            x -= means[part]
+            mean = x.mean(axis=0)
+            if means is not None:
+                means[part] = mean
+            x -= mean
             whole = np.einsum("ij,ij->j", x, x)
             if not np.isfinite(whole).all():
                 raise ValueError(
@@ -124,12 +141,14 @@ class LinearStatistic(MapStatistic):
                 )
             within = self._basis[:, 1:].T @ x  # the columns have no mean any more
             kept = whole - np.einsum("ij,ij->j", within, within)
-            flat = kept <= _FLAT * np.maximum(whole, len(x) * means[part] ** 2)
+            flat = kept <= _FLAT * np.maximum(whole, len(x) * mean**2)
             norms[part] = np.sqrt(np.where(flat, np.inf, kept))
         return norms, means
 
-    def _parts(self, n_draws=128):
-        return chunks(self.n_columns, 8 * max(n_draws, self.columns.shape[0]), _PRODUCT_BYTES)
+    def _parts(self, n_draws=0):
+        """Slices of the columns: copies in float64 stay small, and so do products with permuted targets."""
+        size_of_one = 8 * max(n_draws, self.columns.shape[0])
+        return chunks(self.n_columns, size_of_one, _PRODUCT_BYTES if n_draws else _COPY_BYTES)
 
     def observed(self):
         """Student's t of each column, in float64.
@@ -169,7 +188,9 @@ class LinearStatistic(MapStatistic):
         r = np.empty(self.n_columns)
         for part in self._parts():
             r[part] = self._residual @ to_host(self.columns[:, part]).astype(np.float64)
-        return np.clip(r / self._norms / np.linalg.norm(self._residual), -1.0, 1.0)
+        r /= self._norms
+        r /= np.linalg.norm(self._residual)
+        return np.clip(r, -1.0, 1.0, out=r)
 
     def to_t(self, r):
         """Student's t from partial correlations; infinite where they are 1 in size.
@@ -200,9 +221,24 @@ class LinearStatistic(MapStatistic):
         t : array of shape (n_draws, n_columns)
             In the library, and on the device, of the columns.
         """
+        if self._gives_sums():
+            return self._maps_from_sums(draws)
         xp = array_namespace(self.columns[:, :1])
         products = self._products(draws)
-        return self.to_t(xp.concat([products(part).T for part in self._parts(len(draws))], axis=1))
+        if not is_numpy_array(self.columns[:, :1]):
+            return self.to_t(xp.concat([products(part).T for part in self._parts(len(draws))], axis=1))
+        maps = np.empty((len(draws), self.n_columns), dtype=self.dtype)
+        for part in self._parts(len(draws)):
+            maps[:, part] = self.to_t(products(part)).T
+        return maps
+
+    def _maps_from_sums(self, draws):
+        targets, _ = self._permuted_targets(draws)
+        maps = self.columns.weighted_sums(np.ascontiguousarray(targets, dtype=self.dtype))
+        for part in self._parts(len(draws)):
+            maps[:, part] *= (1.0 / self._norms[part]).astype(self.dtype)
+            maps[:, part] = self.to_t(_clip(maps[:, part], np))
+        return maps
 
     def extremes(self, draws, *, rank=1, sizes=None, absolute=False):
         """Highest and lowest t of each permutation; see :meth:`MapStatistic.extremes`.
@@ -223,10 +259,8 @@ class LinearStatistic(MapStatistic):
         extremes : ndarray of shape (n_draws, 2), float64
         """
         found = np.empty((len(draws), 2))
-        for some in chunks(len(draws), 1, _DRAWS):
+        for some in chunks(len(draws), 1, draws_at_a_time(rank, _DRAWS)):
             products, tracker = self._products(draws[some]), RankedExtremes(rank, sizes, absolute)
-            if rank > 1:
-                tracker.expect(products(slice(None, None, max(1, self.n_columns // max(_SAMPLE, 2 * rank)))))
             for part in self._parts(some.stop - some.start):
                 tracker.add(products(part), part)
             found[some] = tracker.found()
@@ -268,16 +302,15 @@ class LinearStatistic(MapStatistic):
 
     def _permuted_targets(self, draws):
         """Targets (n_subjects, n_draws) of unit length, and the covariates that meet permuted columns, or None."""
-        covariates = self._basis[:, 1:]
-        if self.permuted_side == "target" or not covariates.shape[1]:
+        if not self._columns_meet_covariates():
             values = self._residual if self.scheme == "freedman-lane" else self._target
-            targets = _without(self._basis, values[draws].T)
+            targets = residuals_of(values[draws].T, self._basis)
             lengths = np.linalg.norm(targets, axis=0)
             # A draw that leaves nothing of the target beyond the covariates relates to no column.
             lengths[lengths <= 1e-10 * np.linalg.norm(values)] = np.inf
             return targets / lengths, None
         targets = self._residual[draws].T / np.linalg.norm(self._residual)
-        return targets, [covariate[draws].T for covariate in covariates.T]
+        return targets, [covariate[draws].T for covariate in self._basis[:, 1:].T]
 
 
 class OneSampleStatistic(MapStatistic):
@@ -338,54 +371,15 @@ class OneSampleStatistic(MapStatistic):
         -------
         t : ndarray of shape (n_draws, n_columns)
         """
-        return self._t(draws.astype(self.dtype) @ (self.columns / self._scale).astype(self.dtype))
+        signs, maps = draws.astype(self.dtype), np.empty((len(draws), self.n_columns), dtype=self.dtype)
+        for part in chunks(self.n_columns, 8 * len(self.columns), _PRODUCT_BYTES):
+            maps[:, part] = self._t(signs @ (self.columns[:, part] / self._scale[part]).astype(self.dtype))
+        return maps
 
     def _t(self, r):
         r = np.clip(r, -1.0, 1.0)
         with np.errstate(divide="ignore"):
             return r * np.sqrt(self.degrees_of_freedom / (1.0 - r * r))
-
-
-def covariate_basis(covariates, n_subjects):
-    """Orthonormal columns that span the intercept, which comes first, and the covariates.
-
-    Parameters
-    ----------
-    covariates : array-like of shape (n_subjects, n_covariates), of shape (n_subjects,), or None
-        Numbers. Those that others explain add nothing.
-    n_subjects : int
-
-    Returns
-    -------
-    basis : ndarray of shape (n_subjects, rank)
-    """
-    constant = np.full((n_subjects, 1), n_subjects**-0.5)
-    if covariates is None:
-        return constant
-    Z = np.asarray(covariates, dtype=np.float64)
-    Z = Z[:, None] if Z.ndim == 1 else Z
-    if Z.ndim != 2 or len(Z) != n_subjects:
-        raise ValueError(f"`covariates` has shape {Z.shape}, wanted ({n_subjects}, n_covariates): a row per subject.")
-    if not np.isfinite(Z).all():
-        rows = np.flatnonzero(~np.isfinite(Z).all(axis=1))
-        raise ValueError(
-            f"`covariates` has NaN or infinite values for {len(rows)} subjects, the first in row {rows[0]}. Impute "
-            "them, or leave these subjects out."
-        )
-    Z = Z - Z.mean(axis=0)
-    scale = np.abs(Z).max(axis=0, initial=0.0)
-    Z = Z[:, scale > 0] / scale[scale > 0]
-    if not Z.shape[1]:
-        return constant
-    left, singular, _ = np.linalg.svd(Z, full_matrices=False)
-    return np.hstack([constant, left[:, singular > 1e-10 * singular[0]]])
-
-
-def _without(basis, values):
-    """What the basis does not explain; twice, so that what is left is orthogonal to rounding."""
-    for _ in range(2):
-        values = values - basis @ (basis.T @ values)
-    return values
 
 
 def _finite_vector(target, n_subjects):

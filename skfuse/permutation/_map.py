@@ -16,8 +16,9 @@ from skfuse.permutation._tfce import tfce, tfce_extremes
 
 CORRECTIONS = ("max", "cfwer", "cluster", "tfce", "fdr", "bonferroni")
 PERMUTED = ("max", "cfwer", "cluster", "tfce")
+_PLACES = 2**16  # that are compared with the null at a time
 _TIE_SINGLE = 1e-5  # of statistics that were permuted in single precision: ties count as reached, on the safe side
-_DRAWS = {"max": 1024, "cfwer": 1024, "cluster": 32, "tfce": 32}  # of one piece of work
+_DRAWS = {"max": 1024, "cfwer": 1024}  # of one piece of work; where whole maps are needed the statistic says it
 
 
 class TooFewPermutationsWarning(UserWarning):
@@ -126,8 +127,9 @@ def infer_map(
         v of ``"cfwer"``, in places.
     inverse : ndarray of shape (n_places,), int, or None
         Column of each place (the patch of each voxel); None where places are columns.
-    graph : NeighborGraph or None
-        Which places are neighbors, for ``"cluster"`` and ``"tfce"``.
+    graph : NeighborGraph, tuple or None
+        Which places are neighbors, for ``"cluster"`` and ``"tfce"``; or what ``graph.merge(inverse)`` gave, so that
+        the larger graph need not be kept.
     cluster_threshold : float or None
         Statistic beyond which neighbors form clusters.
     cluster_measure : str
@@ -181,66 +183,73 @@ def infer_map(
             f"`correction` must be one of {list(CORRECTIONS)} and `alternative` one of {list(ALTERNATIVES)}, got "
             f"{correction!r} and {alternative!r}."
         )
-    observed = statistic.observed()
-    n_columns = statistic.n_columns
-    if inverse is None:
-        sizes, places = None, slice(None)
-    else:
-        sizes, places = np.bincount(inverse, minlength=n_columns), inverse
+    places = slice(None) if inverse is None else inverse
     common = {"correction": correction, "alternative": alternative, "alpha": alpha}
     if correction not in PERMUTED:
+        observed = statistic.observed()
         p = adjust_p_values(
             statistic.p_values(alternative), method="fdr_bh" if correction == "fdr" else correction
         )  # columns are the tests: places of one column are the same test
         significant = p <= alpha
         threshold = np.abs(observed[significant]).min() if significant.any() else np.nan
         return MapInference(observed[places], p[places], float(threshold), None, **common)
-    work = _Work(statistic, correction, alternative, rank, sizes, inverse, graph, cluster_threshold)
+    work = _Work(statistic, correction, alternative, rank, inverse, graph, cluster_threshold)
     work.options(cluster_measure, tfce_options)
+    del graph  # work holds what it needs of it
     if draws is None:
         n_subjects = len(statistic.columns) if n_subjects is None else n_subjects
         draws = draw_permutations(n_subjects, n_permutations, blocks=blocks, random_state=random_state)
     null = _null(work, draws, n_jobs, on_progress)
     threshold = null_threshold(null, alpha)
+    observed = statistic.observed()
     slack = _TIE_SINGLE if getattr(statistic, "dtype", "float64") == "float32" else TIE
     if correction == "cluster":
-        clusters = work.clusters(observed[places])
+        clusters = work.clusters(observed)
         p_clusters = _reached(clusters.measured(cluster_measure), null, slack)
         p = np.concatenate([[1.0], p_clusters])[clusters.labels]
         return MapInference(
             observed[places], p, threshold, null, clusters=clusters, cluster_p_values=p_clusters, **common
         )
-    enhanced = tfce(observed[places], graph, **work.tfce_options) if correction == "tfce" else None
-    compared = observed[places] if enhanced is None else enhanced
-    p = _reached(_towards(compared, alternative), null, slack)
-    extrapolated = _extrapolate(p, _towards(compared, alternative), null) if tail else None
-    return MapInference(observed[places], p, threshold, null, enhanced=enhanced, extrapolated=extrapolated, **common)
+    compared, spread = observed, places  # columns or pieces that share a value are compared once, then spread out
+    if correction == "tfce":
+        compared, spread = work.enhanced(observed), work.pieces
+    del work  # and the neighbors with it, before values are spread out
+    towards = _towards(compared, alternative)
+    p = _reached(towards, null, slack)
+    extrapolated = _extrapolate(p, towards, null)[spread] if tail else None
+    enhanced = compared[spread] if correction == "tfce" else None
+    return MapInference(
+        observed[places], p[spread], threshold, null, enhanced=enhanced, extrapolated=extrapolated, **common
+    )
 
 
 class _Work:
     """What is done with each piece of the permutations."""
 
-    def __init__(self, statistic, correction, alternative, rank, sizes, inverse, graph, cluster_threshold):
+    def __init__(self, statistic, correction, alternative, rank, inverse, graph, cluster_threshold):
         self.statistic, self.correction, self.alternative = statistic, correction, alternative
-        self.rank, self.sizes, self.inverse = rank, sizes, inverse
-        self.graph, self.cluster_threshold = graph, cluster_threshold
+        self.rank, self.sizes, self.cluster_threshold = rank, None, cluster_threshold
         n_places = statistic.n_columns if inverse is None else len(inverse)
         if correction == "cfwer" and not 1 <= rank <= n_places:
             raise ValueError(
                 f"`rank` is {rank}: control of {rank} or more false places needs 1 to {n_places}, the number of places."
             )
-        if correction in ("cluster", "tfce") and (graph is None or graph.n_vertices != n_places):
-            got = "none" if graph is None else f"one of {graph.n_vertices} places"
+        n_vertices = len(graph[2]) if isinstance(graph, tuple) else getattr(graph, "n_vertices", None)
+        if correction in ("cluster", "tfce") and n_vertices != n_places:
+            got = "none" if graph is None else f"one of {n_vertices} places"
             raise ValueError(
                 f"correction={correction!r} needs a `graph` of the {n_places} places, got {got}. Make one with "
                 "NeighborGraph.from_mask(mask)."
             )
+        if correction == "cfwer" and inverse is not None:
+            self.sizes = np.bincount(inverse, minlength=statistic.n_columns)
         if correction == "cluster" and cluster_threshold is None:
             raise ValueError("correction='cluster' needs `cluster_threshold`, the statistic that makes clusters.")
         if correction in ("cluster", "tfce"):
-            self.merged = graph
-            if inverse is not None:  # neighbors of one patch have one value in every permutation
-                self.merged, self.inverse, _ = graph.merge(inverse)
+            if inverse is not None and not isinstance(graph, tuple):
+                graph = graph.merge(inverse)  # neighbors of one patch have one value in every permutation
+            alone = (graph, None, slice(None))
+            self.graph, self.columns, self.pieces = graph if isinstance(graph, tuple) else alone
 
     def options(self, cluster_measure, tfce_options):
         self.cluster_measure, self.tfce_options = cluster_measure, dict(tfce_options or {})
@@ -254,22 +263,34 @@ class _Work:
             return self.statistic.extremes(draws)
         values = self.statistic.permuted(draws)
         if self.correction == "tfce":
-            return tfce_extremes(values, self.merged, inverse=self.inverse, **self.tfce_options)
+            return tfce_extremes(values, self.graph, inverse=self.columns, **self.tfce_options)
         return cluster_extremes(
-            values, self.merged, self.cluster_threshold, measure=self.cluster_measure, inverse=self.inverse
+            values, self.graph, self.cluster_threshold, measure=self.cluster_measure, inverse=self.columns
         )
 
+    def n_draws(self):
+        """Permutations of one piece of work."""
+        return _DRAWS.get(self.correction, self.statistic.n_maps)
+
+    def enhanced(self, values):
+        """Observed map after enhancement, of the pieces."""
+        return tfce(values, self.graph, inverse=self.columns, **self.tfce_options)
+
     def clusters(self, values):
-        """Clusters of the observed map, on the sides that are asked for."""
-        if self.alternative != "less":
-            two_sided = self.alternative == "two-sided"
-            return label_clusters(values, self.graph, self.cluster_threshold, two_sided=two_sided)
-        found = label_clusters(-values, self.graph, self.cluster_threshold, two_sided=False)
-        return replace(found, signs=-found.signs)
+        """Clusters of the observed map, on the sides that are asked for, with labels and peaks of places."""
+        less, two_sided = self.alternative == "less", self.alternative == "two-sided"
+        found = label_clusters(
+            -values if less else values, self.graph, self.cluster_threshold, two_sided=two_sided, inverse=self.columns
+        )
+        found = replace(found, signs=-found.signs) if less else found
+        if self.columns is None:
+            return found
+        first = np.flatnonzero(np.diff(np.maximum.accumulate(self.pieces), prepend=-1))  # places that begin a piece
+        return replace(found, labels=found.labels[self.pieces], peaks=first[found.peaks])
 
 
 def _null(work, draws, n_jobs, on_progress):
-    parts = list(chunks(len(draws), 1, _DRAWS[work.correction]))
+    parts = list(chunks(len(draws), 1, work.n_draws()))
     pieces = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
         delayed(work.extremes)(draws[part]) for part in parts
     )
@@ -290,9 +311,12 @@ def _towards(values, alternative):
 
 def _reached(compared, null, slack):
     """Share of permutations, with the data as they are, that reach each value."""
-    ordered = np.sort(null)
-    below = np.searchsorted(ordered, compared - slack * np.maximum(np.abs(compared), 1.0), side="left")
-    return (1.0 + len(null) - below) / (1.0 + len(null))
+    ordered, p_values = np.sort(null), np.empty(len(compared))
+    for part in chunks(len(compared), 1, _PLACES):
+        some = compared[part]
+        below = np.searchsorted(ordered, some - slack * np.maximum(np.abs(some), 1.0), side="left")
+        p_values[part] = (1.0 + len(null) - below) / (1.0 + len(null))
+    return p_values
 
 
 def _extrapolate(p_values, towards, null):
@@ -311,11 +335,28 @@ def null_threshold(null, alpha):
     Parameters
     ----------
     null : ndarray of shape (n_permutations,)
+        Of each permutation the value that observed ones are compared with.
     alpha : float
+        Level.
 
     Returns
     -------
     threshold : float
+        In the unit of `null`.
+
+    Warns
+    -----
+    TooFewPermutationsWarning
+        If no p-value can be as small as `alpha`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skfuse.permutation import null_threshold
+    >>> null = np.arange(1.0, 100.0)  # 99 permutations
+    >>> threshold = null_threshold(null, 0.05)
+    >>> threshold, int(np.sum(null > threshold))
+    (95.0, 4)
     """
     allowed = int(np.floor(alpha * (len(null) + 1) + 1e-9)) - 1  # of the null, at or above a significant value
     if allowed < 0:

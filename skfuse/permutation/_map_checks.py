@@ -17,10 +17,11 @@ def checked_maps(values, graph, inverse):
             + ("vertex of the graph." if inverse is None else "number in `inverse`.")
         )
     if inverse is not None:
-        used = np.bincount(columns, minlength=n_columns) > 0
+        used = np.zeros(n_columns, dtype=bool)
+        used[columns] = True
         if not used.all():
             values, columns = values[:, used], (np.cumsum(used, dtype=np.int32) - 1)[columns]
-    if not np.isfinite(values).all():
+    if not all(np.isfinite(one).all() for one in values):
         raise ValueError(
             f"`values` has {np.count_nonzero(~np.isfinite(values))} entries that are NaN or infinite. Give 0 to "
             "elements that cannot be tested."
@@ -42,7 +43,7 @@ def checked_columns(columns, n_vertices, name):
 def checked_sizes(sizes, graph):
     """Sizes of the vertices as float64: those given, or those of the graph."""
     if sizes is None:
-        return graph.sizes
+        return np.ascontiguousarray(graph.sizes)
     sizes = np.asarray(sizes, dtype=np.float64)
     if sizes.shape != (graph.n_vertices,) or not (np.isfinite(sizes) & (sizes >= 0)).all():
         raise ValueError(

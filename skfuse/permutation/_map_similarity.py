@@ -77,17 +77,18 @@ def map_similarity(a, b, null, *, n=1000, method="pearson", alternative="two-sid
     -----
     Which set gets surrogates makes a difference. Take the set that was chosen for the question, before looking.
 
-    No surrogate is perfect: at strong autocorrelation spatial nulls give more false positives than promised [1]_. Of
-    500 pairs of independent Gaussian maps over 200 places on two spheres of radius 1, whose values at distance d
-    correlate :math:`e^{-d^2 / 2 l^2}`, this share had p <= .05 with 199 surrogates (standard error .01):
+    No surrogate is perfect: at strong autocorrelation spatial nulls can give more false positives than promised [1]_.
+    Of 500 pairs of independent Gaussian maps over 200 places on two spheres of radius 1, whose values at distance d
+    correlate :math:`e^{-d^2 / 2 l^2}`, this share had a two-sided p <= .05 with 199 surrogates (standard error .01;
+    `benchmarks/studies/spatial_nulls.py`):
 
     =====  ========  =========  =====  ============  ==============  ===========
     l      shuffled  variogram  Moran  nearest spin  Hungarian spin  greedy spin
     =====  ========  =========  =====  ============  ==============  ===========
-    0.1    .042      .034       .038   .046          .048            .042
-    0.3    .206      .050       .052   .062          .070            .082
-    0.6    .548      .046       .050   .046          .052            .076
-    1.0    .698      .078       .062   .070          .068            .084
+    0.1    .058      .060       .054   .052          .048            .060
+    0.3    .158      .042       .042   .044          .050            .058
+    0.6    .510      .070       .060   .054          .058            .072
+    1.0    .676      .066       .062   .050          .046            .056
     =====  ========  =========  =====  ============  ==============  ===========
 
     References

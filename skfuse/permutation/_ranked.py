@@ -5,7 +5,7 @@ from array_api_compat import array_namespace
 
 from skfuse._backend import to_host
 
-_CANDIDATES = 2**21  # values kept before those that cannot be among the first are dropped
+_KEPT_BYTES = 2**23  # of values that may still be the v-th of their permutation
 
 
 class RankedExtremes:
@@ -33,20 +33,8 @@ class RankedExtremes:
 
     def __init__(self, rank=1, sizes=None, absolute=False):
         self.rank, self.absolute = int(rank), absolute
-        self._sizes = None if sizes is None else np.asarray(sizes, dtype=np.int64)
+        self._sizes = sizes
         self._sides = None
-
-    def expect(self, values):
-        """Learn from the values of a few columns, spread over all, which are too low to matter; they are not taken in.
-
-        Parameters
-        ----------
-        values : array of shape (n_some, n_draws)
-        """
-        if self.rank > 1 and values.shape[0] > self.rank:
-            self._begin(values.shape[1])
-            for side, towards in zip(self._sides, self._towards(values), strict=True):
-                side.expect(towards)
 
     def add(self, values, part):
         """Take in the values of some columns.
@@ -67,18 +55,13 @@ class RankedExtremes:
                 np.maximum(self._sides[0], found[0], out=self._sides[0])
                 np.minimum(self._sides[1], found[1], out=self._sides[1])
             return
+        values = np.ascontiguousarray(to_host(values))
         if self._sides is None:
-            self._begin(values.shape[1])
-        sizes = np.ones(values.shape[0], dtype=np.int64) if self._sizes is None else self._sizes[part]
-        for side, towards in zip(self._sides, self._towards(values), strict=True):
-            side.add(towards, sizes)
-
-    def _begin(self, n_draws):
-        self._sides = [_Highest(self.rank, n_draws) for _ in range(1 if self.absolute else 2)]
-
-    def _towards(self, values):
-        values = to_host(values)
-        return [np.abs(values)] if self.absolute else [values, -values]
+            signs = (0,) if self.absolute else (1, -1)
+            self._sides = [_Highest(self.rank, sign, values.shape[1], values.dtype) for sign in signs]
+        sizes = np.ones(len(values), dtype=np.int32) if self._sizes is None else self._sizes[part].astype(np.int32)
+        for side in self._sides:
+            side.add(values, sizes)
 
     def found(self):
         """The v-th highest and lowest value of each permutation.
@@ -99,43 +82,51 @@ class RankedExtremes:
 class _Highest:
     """Values that can still be the v-th highest of their permutation; where v columns are not there, the lowest."""
 
-    def __init__(self, rank, n_draws):
-        self.rank = rank
-        self.least = np.full(n_draws, -np.inf)  # what a value must exceed to matter
-        self.parts, self.n_kept = [], 0
+    def __init__(self, rank, sign, n_draws, dtype):
+        self._rank, self._sign, shape = rank, sign, (n_draws, _room(rank))
+        self._least = np.full(n_draws, -np.inf, dtype=dtype)  # what a value must exceed to matter
+        self._kept, self._sizes = np.empty(shape, dtype=dtype), np.empty(shape, dtype=np.int32)
+        self._n_kept = np.zeros(n_draws, dtype=np.intp)
 
     def add(self, values, sizes):
-        if np.isinf(self.least).any() and len(values) > self.rank:
-            self.expect(values)
-        rows, draws = np.divmod(np.flatnonzero(values > self.least), values.shape[1])
-        self.parts.append((draws, values[rows, draws].astype(np.float64), sizes[rows]))
-        self.n_kept += len(rows)
-        if self.n_kept > _CANDIDATES:
-            self._drop()
+        from skfuse.permutation._ranked_compiled import keep_highest
 
-    def expect(self, values):
-        """Raise what must be exceeded: so many columns hold at least v voxels, and no lower value can be the v-th."""
-        place = len(values) - self.rank
-        lowest = np.partition(values.T, place, axis=1)[:, place]
-        np.maximum(self.least, np.nextafter(lowest, -np.inf, dtype=values.dtype), out=self.least)
-
-    def _drop(self):
-        draws, values, sizes = (np.concatenate(column) for column in zip(*self.parts, strict=True))
-        order = np.lexsort((-values, draws))
-        draws, values, sizes = draws[order], values[order], sizes[order]
-        counted = np.cumsum(sizes)
-        starts = np.flatnonzero(np.diff(draws, prepend=-1))
-        before = np.repeat(counted[starts] - sizes[starts], np.diff(starts, append=len(draws)))
-        reached = counted - before - sizes >= self.rank  # enough above it without this one
-        last = ~reached & (counted - before >= self.rank)
-        # Equal values would tie for the place, so that dropping them changes nothing.
-        self.least[draws[last]] = values[last]
-        kept = ~reached
-        self.parts, self.n_kept = [(draws[kept], values[kept], sizes[kept])], int(np.count_nonzero(kept))
+        keep_highest(values, sizes, self._sign, self._rank, self._least, self._kept, self._sizes, self._n_kept)
 
     def found(self):
-        self._drop()
-        draws, values, _ = self.parts[0]
-        lowest = np.full(len(self.least), np.inf)
-        np.minimum.at(lowest, draws, values)
-        return lowest
+        from skfuse.permutation._ranked_compiled import ranked
+
+        found = np.empty(len(self._least))
+        ranked(self._rank, self._least, self._kept, self._sizes, self._n_kept, found)
+        return found
+
+
+def _room(rank):
+    """Values kept of a permutation: more than v, so that dropping those that cannot matter is worth it."""
+    return rank + rank // 2 + 64
+
+
+def draws_at_a_time(rank, most):
+    """Permutations to work on together, so that what is kept of them stays small.
+
+    Parameters
+    ----------
+    rank : int
+        As in :class:`RankedExtremes`.
+    most : int
+        Permutations that are worth working on together.
+
+    Returns
+    -------
+    n_draws : int
+
+    Examples
+    --------
+    >>> from skfuse.permutation._ranked import draws_at_a_time
+    >>> [draws_at_a_time(rank, 1024) for rank in (1, 100, 1000, 1_000_000)]
+    [1024, 1024, 223, 16]
+    """
+    if rank == 1:
+        return most
+    both_sides = 2 * (8 + 4) * _room(rank)
+    return min(most, max(16, _KEPT_BYTES // both_sides))

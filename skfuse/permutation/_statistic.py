@@ -4,7 +4,7 @@ import numpy as np
 
 from skfuse._chunks import chunks
 
-_MAP_BYTES = 2**25  # maps of permuted targets that exist at a time
+_MAP_BYTES = 2**23  # maps of permuted targets that exist at a time
 
 
 class MapStatistic:
@@ -34,6 +34,7 @@ class MapStatistic:
     """
 
     n_columns: int
+    n_maps = 32  # permuted maps that are worth making together, where whole maps are needed
 
     def observed(self):
         """Statistic of each column with the target as it is.

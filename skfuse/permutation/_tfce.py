@@ -133,10 +133,11 @@ def _enhance(maps, columns, graph, E, H, step, convention, two_sided, sizes, enh
         highest = np.maximum(maps.max(axis=1, initial=0.0), -maps.min(axis=1, initial=0.0) if two_sided else 0.0)
         _check_steps(highest.astype(np.float64), float(step), convention)
     kind = 0 if step is None and convention == "paper" else _CONVENTIONS[convention]
-    extremes = np.zeros((len(maps), 2))
+    extremes, heights = np.zeros((len(maps), 2)), np.empty(maps.shape[1], maps.dtype)
+    keys = np.empty((2, graph.n_vertices), f"u{maps.itemsize}")
     enhance(
         maps, columns, graph.indptr, graph.indices, checked_sizes(sizes, graph), float(E), float(H),
-        0.0 if step is None else float(step), kind, 2 if two_sided else 1, enhanced, extremes,
+        0.0 if step is None else float(step), kind, 2 if two_sided else 1, heights, keys, enhanced, extremes,
     )  # fmt: skip
     return extremes
 

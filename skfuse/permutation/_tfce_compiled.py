@@ -15,58 +15,58 @@ _DIGITS = 1 << _DIGIT_BITS
 
 
 @njit(cache=True, nogil=True)
-def enhance(values, columns, indptr, indices, sizes, E, H, step, convention, n_signs, maps, extremes):
+def enhance(values, columns, indptr, indices, sizes, E, H, step, convention, n_signs, heights, keys, maps, extremes):
     """Enhance each row of `values`; fills `maps` where it has rows, and highest and lowest value into `extremes`.
 
     Vertex v has the value of column ``columns[v]``. `convention` is 0 for the integral, 1 for the sum at multiples of
     `step` and 2 for nilearn's sum, where `step` 0 means 100 steps; `n_signs` is 2 to enhance values below 0 too.
+    `heights` (n_columns,) of the type of the values and `keys` (2, n_vertices), unsigned and as wide, are written over.
     """
     n_vertices, n_columns = len(sizes), values.shape[1]
-    heights, rises = np.empty(n_columns), np.empty(n_columns)
-    column_keys = np.empty(n_columns, np.uint64)
-    keys, spare_keys = np.empty(n_vertices, np.uint64), np.empty(n_vertices, np.uint64)
-    members, spare_members = np.empty(n_vertices, np.int32), np.empty(n_vertices, np.int32)
+    column_keys = heights.view(keys.dtype)  # a key takes the place of its height
+    cubes = convention == 0 and H == 2.0  # which are quickly made anew
+    rises = np.empty(0 if cubes else n_columns)
+    members = np.empty((2, len(indptr) - 1), np.int32)
     counts = np.empty(_DIGITS, np.int64)
-    union = np.empty(len(indptr) - 1, np.int32)
-    tops, parents = np.empty(n_vertices, np.int32), np.empty(n_vertices, np.int32)
-    extents, enhanced = np.empty(n_vertices), np.empty(n_vertices)
+    tops, parents = keys[0].view(np.int32), keys[1].view(np.int32)  # keys are done with when vertices are in order
+    extents, spare = np.empty(n_vertices), np.empty(0 if len(maps) > 0 else n_vertices)
     for row in range(len(values)):
         for column in range(n_columns):
-            heights[column] = abs(values[row, column]) if n_signs == 2 else max(values[row, column], 0.0)
-        if convention == 0:
-            _integral(heights, H, column_keys, rises)
-        else:
+            height = values[row, column]
+            heights[column] = height if height >= 0 else -height if n_signs == 2 else 0
+        if convention == 0 and not cubes:
+            _integral(heights, H, rises)
+        elif convention != 0:
             _sum(heights, H, step, convention, column_keys, rises)
+        enhanced = maps[row] if len(maps) > 0 else spare
         for side in range(n_signs):
             sign, n = 1 - 2 * side, 0
             for vertex in range(n_vertices):
                 column = columns[vertex]
                 if values[row, column] * sign > 0 and column_keys[column] > 0:
-                    keys[n], members[n] = column_keys[column], vertex
+                    keys[0, n], members[0, n] = column_keys[column], vertex
                     n += 1
-            order = _descending(keys[:n], members[:n], spare_keys[:n], spare_members[:n], counts)
+            which = _descending(keys[0, :n], members[0, :n], keys[1, :n], members[1, :n], counts)
+            order, union = members[which, :n], members[1 - which]
             _component_tree(order, indptr, indices, sizes, union, tops, parents, extents)
-            most = _sum_terms(order, parents, extents, columns, rises, E, enhanced)
+            most = _sum_terms(order, parents, extents, columns, values[row], rises, E, enhanced)
             extremes[row, side] = sign * most
-            if len(maps) > 0:
+            if sign < 0 and len(maps) > 0:
                 for vertex in order:
-                    maps[row, vertex] = sign * enhanced[vertex]
+                    enhanced[vertex] = -enhanced[vertex]
 
 
 @njit(cache=True, nogil=True)
-def _integral(heights, H, keys, rises):
-    """Keys that sort as `heights` do, and the integral of h^H from 0 to each."""
-    bits = heights.view(np.uint64)  # floats above 0 are in the order of their bits
+def _integral(heights, H, rises):
+    """The integral of h^H from 0 to each height; keys are the heights, as floats above 0 are in the order of bits."""
     for column in range(len(heights)):
-        keys[column] = bits[column]
-        height = heights[column]
-        rises[column] = height * height * height / 3.0 if H == 2.0 else height ** (H + 1.0) / (H + 1.0)
+        rises[column] = np.float64(heights[column]) ** (H + 1.0) / (H + 1.0)
 
 
 @njit(cache=True, nogil=True)
 def _sum(heights, H, step, convention, keys, rises):
     """Number of thresholds that each height reaches, and the sum of h^H over these thresholds."""
-    highest = heights.max()
+    highest = np.float64(heights.max())
     if highest <= 0.0:
         keys[:] = 0
         return
@@ -84,7 +84,7 @@ def _sum(heights, H, step, convention, keys, rises):
     for level in range(1, n_steps + 1):
         sums[level] = sums[level - 1] + width * thresholds[level] ** H
     for column in range(len(heights)):
-        height = heights[column]
+        height = np.float64(heights[column])
         level = min(np.int64(height / step), n_steps)
         while thresholds[level] > height:
             level -= 1
@@ -95,30 +95,35 @@ def _sum(heights, H, step, convention, keys, rises):
 
 @njit(cache=True, nogil=True)
 def _descending(keys, members, spare_keys, spare_members, counts):
-    """`members` from the highest of their `keys` to the lowest: a radix sort that skips digits in which all agree."""
+    """Sort from the highest of the `keys` to the lowest: a radix sort that skips digits in which all agree.
+
+    Returns 0 if the vertices in that order are in `members`, 1 if they are in `spare_members`.
+    """
+    which = 0
     some, every = np.uint64(0), ~np.uint64(0)
     for key in keys:
-        some |= key
-        every &= key
+        some |= np.uint64(key)
+        every &= np.uint64(key)
     differing = some & ~every
-    for digit in range((64 + _DIGIT_BITS - 1) // _DIGIT_BITS):
+    for digit in range((8 * keys.itemsize + _DIGIT_BITS - 1) // _DIGIT_BITS):
         shift = np.uint64(digit * _DIGIT_BITS)
         if (differing >> shift) & np.uint64(_DIGITS - 1) == 0:
             continue
         counts[:] = 0
         for key in keys:
-            counts[(key >> shift) & np.uint64(_DIGITS - 1)] += 1
+            counts[(np.uint64(key) >> shift) & np.uint64(_DIGITS - 1)] += 1
         before = 0
         for value in range(_DIGITS - 1, -1, -1):
             before, counts[value] = before + counts[value], before
         for i in range(len(keys)):
-            value = (keys[i] >> shift) & np.uint64(_DIGITS - 1)
+            value = (np.uint64(keys[i]) >> shift) & np.uint64(_DIGITS - 1)
             place = counts[value]
             counts[value] = place + 1
             spare_keys[place], spare_members[place] = keys[i], members[i]
         keys, spare_keys = spare_keys, keys
         members, spare_members = spare_members, members
-    return members
+        which = 1 - which
+    return which
 
 
 @njit(cache=True, nogil=True)
@@ -160,18 +165,30 @@ def _component_tree(order, indptr, indices, sizes, union, tops, parents, extents
 
 
 @njit(cache=True, nogil=True)
-def _sum_terms(order, parents, extents, columns, rises, E, enhanced):
-    """Sum of the terms of all components around each vertex; the highest sum is returned, 0 where there is none."""
+def _sum_terms(order, parents, extents, columns, values, rises, E, enhanced):
+    """Sum of the terms of all components around each vertex; the highest sum is returned, 0 where there is none.
+
+    Empty `rises` stand for the integral of h^2, which follows from the `values` of the columns.
+    """
     most = 0.0
     for i in range(len(order) - 1, -1, -1):
         vertex = order[i]
         parent = parents[vertex]
-        rise, below = rises[columns[vertex]], 0.0
+        rise, below = _rise(columns[vertex], values, rises), 0.0
         if parent != vertex:
-            rise -= rises[columns[parent]]
+            rise -= _rise(columns[parent], values, rises)
             below = enhanced[parent]
         if rise > 0.0:  # otherwise the vertex is as high as its parent, and belongs to the same component
             below += (math.sqrt(extents[vertex]) if E == 0.5 else extents[vertex] ** E) * rise
         enhanced[vertex] = below
         most = max(most, below)
     return most
+
+
+@njit(cache=True, nogil=True)
+def _rise(column, values, rises):
+    """Sum or integral of h^H up to the height of a column."""
+    if len(rises) > 0:
+        return rises[column]
+    height = abs(np.float64(values[column]))
+    return height * height * height / 3.0

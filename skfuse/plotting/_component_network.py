@@ -8,8 +8,8 @@ from skfuse.plotting._brain import connectome_in, require_nilearn
 from skfuse.plotting._clusters import CLUSTER_COLORS
 from skfuse.plotting._component_words import enhanced_edges, nbs_method, nbs_sides, numbered_components
 from skfuse.plotting._display import Display
-from skfuse.plotting._null_distribution import digits
-from skfuse.plotting._panels import LINE, signed_colors, width_of, write_lines
+from skfuse.plotting._null_observed import digits
+from skfuse.plotting._panels import LINE, color_bar, finding_lines, signed_colors, small_lines, width_of, write_lines
 from skfuse.plotting._ring import draw_ring
 from skfuse.plotting._style import FAINT, INK, MUTED, shorten
 
@@ -203,8 +203,7 @@ class ComponentNetworkDisplay(Display):
 
     def _words(self, width):
         """Lines of the heading: text, color, size, and the color of the mark before it."""
-        lines = [(line, INK, "medium", None) for line in wrap(self.finding, int(width * 12.5))]
-        lines += [(line, MUTED, "small", None) for line in wrap(self.method, int(width * 14.5))]
+        lines = [(*line, None) for line in finding_lines(self.finding, self.method, width)]
         for one, said in zip(self.components, self.legend(), strict=True):
             for place, line in enumerate(wrap(said, int(width * 14.5 - 5))):
                 lines.append((line, INK, "small", self._color(one) if place == 0 else "none"))
@@ -218,7 +217,7 @@ class ComponentNetworkDisplay(Display):
             said.append("The left of the brain is drawn at the left.")
         if any(one["sign"] < 0 for one in self.components):
             said.append("Dashed: negative t.")
-        return wrap(" ".join(said), int(width * 14.5))
+        return small_lines(" ".join(said), width)
 
     def _color(self, one):
         if not one["significant"]:
@@ -242,7 +241,7 @@ class ComponentNetworkDisplay(Display):
             if name == "words":
                 self._draw_words(ax, top + height, LINE / total, width)
             elif name == "remarks":
-                write_lines(ax, [(line, MUTED, "small") for line in self._remarks(width)], top + height, LINE / total)
+                write_lines(ax, self._remarks(width), top + height, LINE / total)
             elif name == "glass":
                 self._draw_glass(ax, (0.0, top + 0.1 / total, 1.0, height - 0.1 / total), largest, min(width / 7, 1.0))
             elif name == "matrix":
@@ -260,7 +259,10 @@ class ComponentNetworkDisplay(Display):
             elif name == "ring":
                 self._draw_ring(ax.inset_axes([0.0, top, 1.0, height]), largest, inches)
             else:
-                self._draw_bar(ax.inset_axes([0.18, top + height - 0.1 / total, 0.64, 0.09 / total]), largest)
+                box = (0.18, top + height - 0.1 / total, 0.64, 0.09 / total)
+                bar = color_bar(ax, box, signed_colors(), (-largest, largest), "t, below the diagonal")
+                ticks = (-largest, 0, largest)
+                bar.set_xticks(ticks, [f"{x:.3g}".replace("-", "−") for x in ticks])
 
     def _draw_words(self, ax, top, step, width):
         lines = self._words(width)
@@ -330,15 +332,6 @@ class ComponentNetworkDisplay(Display):
                 edge_cmap=ListedColormap([color, color]), edge_vmin=-largest, edge_vmax=largest,
                 edge_kwargs={"linestyle": "--" if one["sign"] < 0 else "-", "alpha": 0.8, "linewidth": 1.3 * scale},
             )  # fmt: skip
-
-    def _draw_bar(self, bar, largest):
-        bar.imshow(np.linspace(-1, 1, 256)[None], cmap=signed_colors(), aspect="auto", extent=(-largest, largest, 0, 1))
-        bar.set_xticks([-largest, 0, largest], [f"{x:.3g}".replace("-", "−") for x in (-largest, 0, largest)])
-        bar.set_yticks([])
-        bar.tick_params(length=2, pad=1.5, labelsize="small")
-        for spine in bar.spines.values():
-            spine.set_visible(False)
-        bar.set_xlabel("t, below the diagonal", fontsize="small", labelpad=1)
 
 
 def _checked_coordinates(coordinates, n_nodes):

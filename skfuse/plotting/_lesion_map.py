@@ -1,13 +1,11 @@
 """Lesion-symptom maps on slices and on a glass brain."""
 
-from textwrap import wrap
-
 import numpy as np
 
-from skfuse.plotting._brain import Voxels, choose_background, cuts, draw_glass, draw_slices, require_nilearn
-from skfuse.plotting._display import Display
+from skfuse.plotting._brain import draw_glass
+from skfuse.plotting._brain_slices import BrainSlicesDisplay
 from skfuse.plotting._lesion_words import counted, map_finding, map_method, place_mm, short_number
-from skfuse.plotting._panels import GAP, LINE, signed_colors, width_of, write_lines
+from skfuse.plotting._panels import GAP, color_bar, finding_lines, signed_colors
 from skfuse.plotting._style import INK, MUTED
 
 PLOT_STYLES = ("slices", "glass", "both")
@@ -15,12 +13,11 @@ PLOT_STYLES = ("slices", "glass", "both")
 _PALE = 0.38
 #: Inches: the color bar with its words, and a row of the glass brain.
 _BAR, _GLASS = 0.82, 1.9
-_SLICE = 1.28  # height of a slice in units of its width
 #: A voxel is significant beyond the threshold of these corrections; others compare clusters or enhanced values.
 _OF_VOXELS = ("max", "cfwer", "fdr", "bonferroni")
 
 
-class LesionMapDisplay(Display):
+class LesionMapDisplay(BrainSlicesDisplay):
     """The statistic of every voxel tested on axial slices, and the significant voxels on a glass brain.
 
     Parameters
@@ -53,6 +50,17 @@ class LesionMapDisplay(Display):
         Slices.
     radiological : bool, default=False
         Whether the left of the brain is drawn at the right.
+
+    Attributes
+    ----------
+    ax_, figure_
+        Where it was drawn.
+    slices_ : list of nilearn.plotting.displays.ZSlicer
+        A display of nilearn for each row of slices.
+    glass_ : nilearn.plotting.displays.OrthoProjector or None
+        The glass brain, None where there is none.
+    bar_ : matplotlib Axes
+        The color bar.
 
     See Also
     --------
@@ -106,21 +114,15 @@ class LesionMapDisplay(Display):
                 "`values`, `significant` and `tested` hold an entry for each voxel, got shapes "
                 f"{values.shape}, {significant.shape} and {tested.shape}."
             )
-        if cut_coords is None and n_cuts < 1:
-            raise ValueError(f"`n_cuts` must be at least 1, got {n_cuts}.")
+        self._keep_view(like, background, cut_coords, n_cuts, radiological)
         self.values = values
         self.significant = significant
-        self.like = like
         self.tested = tested
         self.statistic = statistic
         self.finding = counted(values, significant, tested) if finding is None else finding
         self.method = method
         self.threshold = threshold
         self.plot_style = plot_style
-        self.background = background
-        self.cut_coords = cut_coords
-        self.n_cuts = n_cuts
-        self.radiological = radiological
 
     @classmethod
     def from_estimator(
@@ -186,90 +188,46 @@ class LesionMapDisplay(Display):
             radiological=radiological,
         )
 
-    def plot(self, *, ax=None):
-        """Draw.
+    def _region(self):
+        return self.tested
 
-        Parameters
-        ----------
-        ax : matplotlib Axes or None
-            Where to draw; None makes a figure.
-
-        Returns
-        -------
-        display : LesionMapDisplay
-            Itself, with ``ax_`` and ``figure_``, and ``slices_`` and ``glass_``, the displays of nilearn (None where
-            there is none).
-
-        Raises
-        ------
-        ImportError
-            If nilearn is not installed.
-        ValueError
-            If only a glass brain is asked for and the voxels do not lie in MNI space, or `like` has other voxels.
-        """
-        require_nilearn()
-        self._collect()
-        return super().plot(ax=ax)
-
-    def _collect(self):
-        """What needs nilearn: where the voxels lie, and what is behind them."""
-        if hasattr(self, "_voxels"):
-            return
-        voxels = Voxels.of(self.like, len(self.values))
-        coordinates = voxels.coordinates(self.tested)
-        self._background, self._behind, standard = choose_background(self.background, coordinates)
+    def _look(self, voxels):
+        standard = self._choose_background(voxels, self.tested)
         if self.plot_style == "glass" and not standard:
+            coordinates = voxels.coordinates(self.tested)
             low, high = coordinates.min(axis=0), coordinates.max(axis=0)
             raise ValueError(
                 "A glass brain is a drawing of MNI space, and fewer than nine of ten voxels tested lie in that brain: "
                 f"they lie from {place_mm(low)} to {place_mm(high)} mm. Take plot_style='slices', or masks in MNI "
                 "space."
             )
-        self._parts = [
-            part for part in ("slices", "glass") if self.plot_style in (part, "both") and (standard or part == "slices")
-        ]
+        self._with_slices, self._with_glass = self.plot_style != "glass", self.plot_style != "slices" and standard
         shown = self.significant if self.significant.any() else self.tested
         self._both_sides = (np.ptp(np.sign(voxels.coordinates(shown)[:, 0])) > 1) if shown.any() else False
         first = [voxels.coordinates_of(peak)[2] for peak in self._significant_peaks()]
-        self._heights = cuts(voxels, first, shown, self.tested, self.n_cuts)
-        if self.cut_coords is not None:
-            self._heights = sorted(float(height) for height in self.cut_coords)
-        self._voxels = voxels
+        self._choose_heights(voxels, first, shown, self.tested)
+        finite = np.abs(self.values[self.tested & np.isfinite(self.values)])
+        self._largest = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
+        # What is infinite has the last color.
+        clipped = np.clip(np.nan_to_num(self.values), -self._largest, self._largest)
+        self._colored = np.where(self.tested, clipped, 0.0)
 
-    def _rows(self, width):
-        """Slices of each row."""
-        most = 3 if width < 5 else 6
-        n_rows = -(-len(self._heights) // most)
-        return [list(part) for part in np.array_split(np.asarray(self._heights, dtype=float), n_rows)]
-
-    def _heights_of_parts(self, width):
-        """Name and inches of what is drawn, from the top."""
-        parts = [("words", LINE * (0.4 + len(self._heading(width))))]
-        if "slices" in self._parts:
-            rows = self._rows(width)
-            most = max(len(row) for row in rows)
-            parts += [(row, width / max(most, 3) * _SLICE + GAP) for row in map(tuple, rows)]
-        if "glass" in self._parts:
-            parts.append(("glass", min(_GLASS, width * 0.34) + GAP))
-        return [*parts, ("bar", _BAR), ("remarks", LINE * (0.4 + len(self._remarks(width))))]
-
-    def _height(self, width):
-        require_nilearn()
-        self._collect()
-        return sum(inches for _, inches in self._heights_of_parts(width))
+    def _own_parts(self, width):
+        glass = [("glass", min(_GLASS, width * 0.34) + GAP)] if self._with_glass else []
+        return [*glass, ("bar", _BAR)]
 
     def _heading(self, width):
-        finding = [(line, INK, "medium") for line in wrap(self.finding, int(width * 12.5))]
-        return finding + [(line, MUTED, "small") for line in wrap(self.method, int(width * 14.5))]
+        return finding_lines(self.finding, self.method, width)
 
-    def _remarks(self, width):
+    def _said(self):
+        """Remarks below, a sentence each."""
         said = []
         if self.significant.any():
             said.append("Circles: the largest of each side.")
-        if "slices" in self._parts:
+        if self._with_slices:
             said += ["Opaque: significant. Pale: tested, not significant."] if self.significant.any() else []
             said.append(self._behind or "Grey: the region tested.")
-        if "glass" in self._parts:
+        if self._with_glass:
             said.append(
                 "Glass brain: significant voxels only."
                 if self.significant.any()
@@ -277,9 +235,7 @@ class LesionMapDisplay(Display):
             )
         elif self.plot_style == "both":
             said.append("No glass brain: the voxels do not lie in MNI space.")
-        said.append(f"The left of the brain is drawn at the {'right' if self.radiological else 'left'}.")
-        said += self._peaks()
-        return wrap(" ".join(said), int(width * 14.5))
+        return [*said, self._said_of_side(), *self._peaks()]
 
     def _peaks(self):
         """The largest statistic on each side, with its place."""
@@ -302,36 +258,19 @@ class LesionMapDisplay(Display):
         return [peak for peak in peaks if peak is not None]
 
     def _draw(self, ax):
-        width = width_of(ax)
-        parts = self._heights_of_parts(width)
-        total = sum(inches for _, inches in parts)
-        finite = np.abs(self.values[self.tested & np.isfinite(self.values)])
-        largest = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
-        values = np.clip(np.where(self.tested, np.nan_to_num(self.values, posinf=largest, neginf=-largest), 0.0),
-                         -largest, largest)  # fmt: skip
-        cmap = signed_colors()
-        ax.set_axis_off()
-        ax.set(xlim=(0, 1), ylim=(0, 1))
-        self.slices_, self.glass_, top = [], None, 1.0
-        for name, inches in parts:
-            height = inches / total
-            top -= height
-            if name == "words":
-                write_lines(ax, self._heading(width), top + height, LINE / total)
-            elif name == "remarks":
-                write_lines(ax, [(line, MUTED, "small") for line in self._remarks(width)], top + height, LINE / total)
-            elif name == "bar":
-                self._draw_bar(ax, top + height - 0.33 / total, 0.1 / total, cmap, largest, width)
-            elif name == "glass":
-                image = self._voxels.image(np.where(self.significant, values, 0.0)) if self.significant.any() else None
-                self.glass_ = draw_glass(
-                    ax, (0.0, top + GAP / total, 1.0, height - GAP / total), image, cmap=cmap, largest=largest,
-                    both_sides=self._both_sides, radiological=self.radiological,
-                )  # fmt: skip
-                self._mark_peaks(self.glass_)
-            else:
-                share = len(name) / max(len(row) for row in self._rows(width)) if len(self._rows(width)) > 1 else 1.0
-                self.slices_.append(self._draw_row(ax, (0.0, top, share, height), name, values, cmap, largest))
+        self.glass_ = None
+        super()._draw(ax)
+
+    def _draw_part(self, ax, name, bottom, top, total, width):
+        if name == "bar":
+            self._draw_bar(ax, top - 0.33 / total, 0.1 / total, width)
+            return
+        found = self._voxels.image(np.where(self.significant, self._colored, 0.0)) if self.significant.any() else None
+        self.glass_ = draw_glass(
+            ax, (0.0, bottom + GAP / total, 1.0, top - bottom - GAP / total), found, cmap=signed_colors(),
+            largest=self._largest, both_sides=self._both_sides, radiological=self.radiological,
+        )  # fmt: skip
+        self._mark_peaks(self.glass_)
 
     def _mark_peaks(self, drawn):
         """Circle the largest significant statistic of each side: one voxel is easily overlooked."""
@@ -341,25 +280,20 @@ class LesionMapDisplay(Display):
                 linewidths=0.9,
             )  # fmt: skip
 
-    def _draw_row(self, ax, box, heights, values, cmap, largest):
-        slices = draw_slices(
-            ax, box, self._voxels, heights, background=self._background, tested=self.tested,
-            radiological=self.radiological,
-        )  # fmt: skip
-        colors = {"cmap": cmap, "vmin": -largest, "vmax": largest, "threshold": 1e-6}
-        slices.add_overlay(self._voxels.image(values), transparency=_PALE, **colors)
+    def _add_maps(self, slices):
+        colors = {"cmap": signed_colors(), "vmin": -self._largest, "vmax": self._largest, "threshold": 1e-6}
+        slices.add_overlay(self._voxels.image(self._colored), transparency=_PALE, **colors)
         if self.tested.any():
             slices.add_contours(self._voxels.image(self.tested), levels=[0.5], colors=[MUTED], linewidths=0.5)
         if self.significant.any():
-            slices.add_overlay(self._voxels.image(np.where(self.significant, values, 0.0)), **colors)
+            slices.add_overlay(self._voxels.image(np.where(self.significant, self._colored, 0.0)), **colors)
             slices.add_contours(self._voxels.image(self.significant), levels=[0.5], colors=[INK], linewidths=0.7)
             self._mark_peaks(slices)
-        return slices
 
-    def _draw_bar(self, ax, top, height, cmap, largest, width):
-        left = 0.18 if width > 5 else 0.05
-        bar = ax.inset_axes([left, top - height, 1 - 2 * left, height])
-        bar.imshow(np.linspace(-1, 1, 512)[None], cmap=cmap, aspect="auto", extent=(-largest, largest, 0, 1))
+    def _draw_bar(self, ax, top, height, width):
+        left, largest = 0.18 if width > 5 else 0.05, self._largest
+        box = (left, top - height, 1 - 2 * left, height)
+        bar = color_bar(ax, box, signed_colors(), (-largest, largest), self.statistic)
         ticks = [-largest, 0.0, largest]
         threshold = self.threshold
         if threshold is not None and np.isfinite(threshold) and 0 < threshold < largest:
@@ -371,13 +305,8 @@ class LesionMapDisplay(Display):
             if 1 - threshold / largest < room:
                 ticks = [tick for tick in ticks if abs(tick) < largest]
         bar.set_xticks(sorted(ticks), [short_number(tick) for tick in sorted(ticks)])
-        bar.set_yticks([])
-        bar.set_xlim(-largest, largest)
-        bar.tick_params(length=2, pad=1.5, labelsize="small")
-        for spine in bar.spines.values():
-            spine.set_visible(False)
-        bar.set_xlabel(f"{self.statistic}; lines: threshold" if len(bar.lines) else self.statistic, fontsize="small",
-                       labelpad=1)  # fmt: skip
+        if len(bar.lines):
+            bar.set_xlabel(f"{self.statistic}; lines: threshold")
         for x, side, said in ((0.0, "left", "lower"), (1.0, "right", "higher")):
             bar.text(x, 1.5, f"lesioned score {said}", transform=bar.transAxes, ha=side, va="bottom",
                      fontsize="x-small", color=MUTED)  # fmt: skip

@@ -1,21 +1,18 @@
 """How many subjects are lesioned where, and how large their lesions are."""
 
 from numbers import Integral
-from textwrap import wrap
 
 import numpy as np
 
-from skfuse.plotting._brain import Voxels, choose_background, cuts, draw_slices, require_nilearn
-from skfuse.plotting._display import Display
-from skfuse.plotting._panels import GAP, LINE, count_colors, width_of, write_lines
-from skfuse.plotting._style import COLORS, FAINT, INK, MUTED
+from skfuse.plotting._brain_slices import BrainSlicesDisplay
+from skfuse.plotting._panels import color_bar, count_colors, finding_lines
+from skfuse.plotting._style import COLORS, FAINT, INK
 
 #: Inches: the color bar with its words, and the histogram with its axis.
 _BAR, _VOLUMES = 0.62, 1.75
-_SLICE = 1.28  # height of a slice in units of its width
 
 
-class LesionOverlapDisplay(Display):
+class LesionOverlapDisplay(BrainSlicesDisplay):
     """Number of subjects lesioned at each voxel on axial slices, the region tested outlined, and the lesion volumes.
 
     Parameters
@@ -40,6 +37,15 @@ class LesionOverlapDisplay(Display):
         Slices.
     radiological : bool, default=False
         Whether the left of the brain is drawn at the right.
+
+    Attributes
+    ----------
+    ax_, figure_
+        Where it was drawn.
+    slices_ : list of nilearn.plotting.displays.ZSlicer
+        A display of nilearn for each row of slices.
+    bar_, volumes_ax_ : matplotlib Axes
+        The color bar, and the histogram of volumes.
 
     See Also
     --------
@@ -83,17 +89,11 @@ class LesionOverlapDisplay(Display):
                 f"`counts` and `tested` hold an entry for each voxel, got shapes {counts.shape} and "
                 f"{None if tested is None else tested.shape}."
             )
-        if cut_coords is None and n_cuts < 1:
-            raise ValueError(f"`n_cuts` must be at least 1, got {n_cuts}.")
+        self._keep_view(like, background, cut_coords, n_cuts, radiological)
         self.counts = counts
         self.volumes = volumes
-        self.like = like
         self.tested = tested
         self.rule = rule
-        self.background = background
-        self.cut_coords = cut_coords
-        self.n_cuts = n_cuts
-        self.radiological = radiological
 
     @classmethod
     def from_masks(
@@ -160,62 +160,18 @@ class LesionOverlapDisplay(Display):
             radiological=radiological,
         )
 
-    def plot(self, *, ax=None):
-        """Draw.
+    def _region(self):
+        return np.ones(len(self.counts), dtype=bool)
 
-        Parameters
-        ----------
-        ax : matplotlib Axes or None
-            Where to draw; None makes a figure.
-
-        Returns
-        -------
-        display : LesionOverlapDisplay
-            Itself, with ``ax_`` and ``figure_``, ``slices_`` (the displays of nilearn) and ``volumes_ax_``.
-
-        Raises
-        ------
-        ImportError
-            If nilearn is not installed.
-        """
-        require_nilearn()
-        self._collect()
-        return super().plot(ax=ax)
-
-    def _collect(self):
-        if hasattr(self, "_voxels"):
-            return
-        voxels = Voxels.of(self.like, len(self.counts))
+    def _look(self, voxels):
         lesioned = self.counts > 0
-        self._background, self._behind, _ = choose_background(self.background, voxels.coordinates(lesioned))
+        self._choose_background(voxels, lesioned)
         shown = self.tested if self.tested is not None and self.tested.any() else lesioned
         first = [voxels.coordinates_of(int(self.counts.argmax()))[2]] if lesioned.any() else [0.0]
-        self._heights = cuts(voxels, first, shown, lesioned, self.n_cuts)
-        if self.cut_coords is not None:
-            self._heights = sorted(float(height) for height in self.cut_coords)
-        self._voxels = voxels
+        self._choose_heights(voxels, first, shown, lesioned)
 
-    def _rows(self, width):
-        most = 3 if width < 5 else 6
-        n_rows = -(-len(self._heights) // most)
-        return [tuple(part) for part in np.array_split(np.asarray(self._heights, dtype=float), n_rows)]
-
-    def _heights_of_parts(self, width):
-        rows = self._rows(width)
-        slices = [(row, width / max(max(len(row) for row in rows), 3) * _SLICE + GAP) for row in rows]
-        words = len(self._heading(width)), len(self._remarks(width))
-        return [
-            ("words", LINE * (0.4 + words[0])),
-            *slices,
-            ("bar", _BAR),
-            ("volumes", _VOLUMES),
-            ("remarks", LINE * (0.4 + words[1])),
-        ]
-
-    def _height(self, width):
-        require_nilearn()
-        self._collect()
-        return sum(inches for _, inches in self._heights_of_parts(width))
+    def _own_parts(self, width):
+        return [("bar", _BAR), ("volumes", _VOLUMES)]
 
     def _heading(self, width):
         n, most = len(self.volumes), int(self.counts.max(initial=0))
@@ -227,65 +183,36 @@ class LesionOverlapDisplay(Display):
                 if self.tested.any()
                 else (f"; {share}, none is {self.rule}")
             )
-        return [(line, INK, "medium") for line in wrap(said + ".", int(width * 12.5))]
+        return finding_lines(said + ".", "", width)
 
-    def _remarks(self, width):
+    def _said(self):
         said = [f"Outlined: {self.rule}."] if self.tested is not None and self.tested.any() else []
         said += [self._behind] if self._behind else []
-        side = "right" if self.radiological else "left"
-        said.append(f"The left of the brain is drawn at the {side}.")
-        return wrap(" ".join(said), int(width * 14.5))
+        return [*said, self._said_of_side()]
 
-    def _draw(self, ax):
-        width = width_of(ax)
-        parts = self._heights_of_parts(width)
-        total = sum(inches for _, inches in parts)
-        ax.set_axis_off()
-        ax.set(xlim=(0, 1), ylim=(0, 1))
-        cmap, most = count_colors(), max(int(self.counts.max(initial=0)), 1)
-        self.slices_, top = [], 1.0
-        longest = max(len(row) for row in self._rows(width))
-        for name, inches in parts:
-            height = inches / total
-            top -= height
-            if name == "words":
-                write_lines(ax, self._heading(width), top + height, LINE / total)
-            elif name == "remarks":
-                write_lines(ax, [(line, MUTED, "small") for line in self._remarks(width)], top + height, LINE / total)
-            elif name == "bar":
-                self._draw_bar(ax, top + height - 0.15 / total, 0.1 / total, cmap, most, width)
-            elif name == "volumes":
-                self._draw_volumes(ax, 0.55 / width, top + 0.45 / total, height - 0.55 / total)
-            else:
-                share = len(name) / longest if len(self._rows(width)) > 1 else 1.0
-                self.slices_.append(self._draw_row(ax, (0.0, top, share, height), name, cmap, most))
+    def _draw_part(self, ax, name, bottom, top, total, width):
+        if name == "bar":
+            self._draw_bar(ax, top - 0.15 / total, 0.1 / total, width)
+        else:
+            self._draw_volumes(ax, 0.55 / width, bottom + 0.45 / total, top - bottom - 0.55 / total)
 
-    def _draw_row(self, ax, box, heights, cmap, most):
-        everywhere = np.ones(len(self.counts), dtype=bool)
-        slices = draw_slices(
-            ax, box, self._voxels, heights, background=self._background, tested=everywhere,
-            radiological=self.radiological,
-        )  # fmt: skip
-        slices.add_overlay(
-            self._voxels.image(self.counts.astype(np.float32)), cmap=cmap, vmin=0.5, vmax=most + 0.5, threshold=0.5
-        )
+    def _add_maps(self, slices):
+        most = self._most()
+        counts = self._voxels.image(self.counts.astype(np.float32))
+        slices.add_overlay(counts, cmap=count_colors(), vmin=0.5, vmax=most + 0.5, threshold=0.5)
         if self.tested is not None and self.tested.any():
             slices.add_contours(self._voxels.image(self.tested), levels=[0.5], colors=[INK], linewidths=0.8)
-        return slices
 
-    def _draw_bar(self, ax, top, height, cmap, most, width):
-        left = 0.18 if width > 5 else 0.05
-        bar = ax.inset_axes([left, top - height, 1 - 2 * left, height])
-        bar.imshow(np.arange(1, most + 1)[None], cmap=cmap, aspect="auto", extent=(0.5, most + 0.5, 0, 1),
-                   interpolation="nearest")  # fmt: skip
+    def _most(self):
+        return max(int(self.counts.max(initial=0)), 1)
+
+    def _draw_bar(self, ax, top, height, width):
+        left, most = 0.18 if width > 5 else 0.05, self._most()
+        box, ends = (left, top - height, 1 - 2 * left, height), (0.5, most + 0.5)
+        bar = color_bar(ax, box, count_colors(), ends, "subjects lesioned", smooth=False)
         step = max(1, int(np.ceil(most / 5 / 5) * 5)) if most > 6 else 1
         inner = [tick for tick in range(step, most, step) if most - tick >= 0.6 * step and tick > 1]
         bar.set_xticks([1, *inner, most] if most > 1 else [1])
-        bar.set_yticks([])
-        bar.tick_params(length=2, pad=1.5, labelsize="small")
-        for spine in bar.spines.values():
-            spine.set_visible(False)
-        bar.set_xlabel("subjects lesioned", fontsize="small", labelpad=1)
         self.bar_ = bar
 
     def _draw_volumes(self, ax, left, bottom, height):
@@ -312,7 +239,7 @@ class LesionOverlapDisplay(Display):
 
 def _enough(counts, n_subjects, min_overlap):
     """Voxels with enough subjects on both sides, and the rule in words."""
-    from skfuse.lesions._patches import least_overlap
+    from skfuse.lesions import least_overlap
 
     if isinstance(min_overlap, bool) or not (
         (isinstance(min_overlap, Integral) and min_overlap >= 1)

@@ -1,11 +1,11 @@
 """What permutations gave, and where the data lie in it."""
 
-from textwrap import wrap
-
 import numpy as np
 
 from skfuse.plotting._display import Display
-from skfuse.plotting._panels import LINE, width_of
+from skfuse.plotting._lesion_words import short_number
+from skfuse.plotting._null_observed import MOST, digits, of_components, of_map, threshold_of
+from skfuse.plotting._panels import LINE, ORDINARY, SMALL, text_inches, width_of, wrapped
 from skfuse.plotting._style import COLORS, DASHES, FAINT, INK, MUTED
 
 #: The axis ends at most so far beyond the null and the threshold, in units of their range; arrows say what lies beyond.
@@ -13,7 +13,8 @@ _BEYOND = 0.9
 #: Sizes that run over more than this, in units of the middle of the null, have a logarithmic axis.
 _LOGARITHMIC = 20
 _PLOT = 2.5  # inches: the histogram with its axis
-_MOST = 4  # observed values with a line of their own
+#: Inches left of the histogram without the numbers of its axis, and from there to the words of the legend.
+_LEFT, _HANDLE = 0.42, 0.4
 
 
 class NullDistributionDisplay(Display):
@@ -98,9 +99,9 @@ class NullDistributionDisplay(Display):
                 f"{made} holds no permutations. Fit a NetworkBasedStatistic, or a LesionSymptomMapping with "
                 "correction='max', 'cfwer', 'cluster' or 'tfce'."
             )
-        collect = _of_components if hasattr(estimator, "component_table_") else _of_map
+        collect = of_components if hasattr(estimator, "component_table_") else of_map
         quantity, observed, note = collect(estimator)
-        threshold = _threshold(null, estimator.alpha)
+        threshold = threshold_of(null, estimator.alpha)
         return cls(null, observed, threshold=threshold, alpha=estimator.alpha, quantity=quantity, note=note)
 
     def legend(self):
@@ -111,22 +112,34 @@ class NullDistributionDisplay(Display):
         lines : list of str
             One for each observed value that is drawn, the note if there is one, and the threshold.
         """
-        said = [f"{row['name']}: {row.get('said', _short(row['value']))}, {self._p(row)}" for row in self._drawn()]
+        said = [
+            f"{row['name']}: {row.get('said', short_number(row['value']))}, {self._p(row)}" for row in self._drawn()
+        ]
         return [*said, *([self.note] if self.note else []), self._said_of_threshold()]
 
     def _drawn(self):
-        return self.observed[:_MOST]
+        return self.observed[:MOST]
 
     def _height(self, width):
-        return _PLOT + LINE * len([line for text in self.legend() for line in self._wrapped(text, width)])
+        said = [line for text in self.legend() for line in wrapped(text, self._room(width) - _HANDLE, SMALL)]
+        return _PLOT + LINE * (len(said) + len(self._words(width)) - 1)
 
-    def _wrapped(self, text, width):
-        return wrap(text, int(width * 13.5 - 9))
+    def _room(self, width):
+        """Inches from the left of the histogram to the right of the figure."""
+        finite = self.null[np.isfinite(self.null)]
+        highest = np.histogram(finite, _bins(finite, self._logarithmic(finite)))[0].max() if finite.size else 0
+        return width - _LEFT - text_inches(f"{highest:.0f}", ORDINARY)
+
+    def _words(self, width):
+        """Lines below the axis."""
+        finite = self.null[np.isfinite(self.null)]
+        return wrapped(self.quantity + (", logarithmic" if self._logarithmic(finite) else ""),
+                       self._room(width), ORDINARY)  # fmt: skip
 
     def _said_of_threshold(self):
         if np.isinf(self.threshold):
             return f"no value can reach p ≤ {self.alpha:g} with {len(self.null):,} permutations"
-        return f"p ≤ {self.alpha:g} beyond {_short(self.threshold)}"
+        return f"p ≤ {self.alpha:g} beyond {short_number(self.threshold)}"
 
     def _p(self, row):
         n, p = len(self.null), row["p_value"]
@@ -143,7 +156,10 @@ class NullDistributionDisplay(Display):
         logarithmic = self._logarithmic(finite)
         low, end, edge = self._limits(finite, logarithmic)
         if finite.size:
-            ax.hist(finite, bins=_bins(finite, logarithmic), color=MUTED, alpha=0.45, lw=0)
+            bins = _bins(finite, logarithmic)
+            ax.hist(finite, bins=bins, color=MUTED, alpha=0.45, lw=0)
+            if not logarithmic:  # bars of whole numbers reach half a number beyond them
+                low, end = min(low, bins[0]), max(end, bins[-1])
         if logarithmic:
             ax.set_xscale("symlog", linthresh=_smallest(finite), linscale=0.4)
             ax.xaxis.set_major_formatter(lambda value, place: f"{value:,.10g}")
@@ -157,7 +173,7 @@ class NullDistributionDisplay(Display):
                 ax.axvline(row["value"], color=color, ls=dash, lw=1.8, zorder=3, gid="observed")
             else:
                 ax.annotate(
-                    _short(row["value"]), (1.0, 0.82 - 0.13 * place), (-34, 0), xycoords="axes fraction",
+                    short_number(row["value"]), (1.0, 0.82 - 0.13 * place), (-34, 0), xycoords="axes fraction",
                     textcoords="offset points", ha="right", va="center", fontsize="small", color=color,
                     arrowprops={"arrowstyle": "-|>", "color": color, "lw": 1.6},
                 )  # fmt: skip
@@ -167,15 +183,15 @@ class NullDistributionDisplay(Display):
             ax.axvline(self.threshold, color=INK, lw=1.1, ls=":", zorder=2, gid="threshold")
         ax.set_xlim(low, end)
         width = width_of(ax)
-        words = self.quantity + (", logarithmic" if logarithmic else "")
-        ax.set_xlabel("\n".join(wrap(words, int(width * 11))))
+        ax.set_xlabel("\n".join(self._words(width)))
         ax.set_ylabel("Permutations")
         if finite.size < self.null.size:
             ax.text(1.0, 1.0, f"{self.null.size - finite.size:,} infinite", transform=ax.transAxes, ha="right",
                     va="top", fontsize="small", color=MUTED)  # fmt: skip
         ax.grid(True, axis="y", color=FAINT)
         ax.set_axisbelow(True)
-        labels = ["\n".join(self._wrapped(text, width)) for text in self.legend()]
+        room = self._room(width) - _HANDLE
+        labels = ["\n".join(wrapped(text, room, SMALL)) for text in self.legend()]
         ax.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.0), handlelength=2.2, borderaxespad=0.2,
                   borderpad=0.0, fontsize="small")  # fmt: skip
 
@@ -202,90 +218,6 @@ class NullDistributionDisplay(Display):
         return low - margin, end + margin, edge
 
 
-def _of_map(mapping):
-    """Quantity, observed values and note of a lesion-symptom map."""
-    if mapping.correction == "cluster":
-        table = mapping.cluster_table_
-        rows, note = _largest(table["extent"], table["p_value"], table["sign"], mapping.alpha, "cluster")
-        return "Largest cluster of each permutation (voxels)", rows, note
-    signs = {"two-sided": (-1.0, 1.0), "greater": (1.0,), "less": (-1.0,)}[mapping.alternative]
-    size = "absolute " if len(signs) == 2 else ""
-    turned = ", with the sign turned" if mapping.alternative == "less" else ""
-    values = mapping.enhanced_ if mapping.correction == "tfce" else mapping.map_
-    word = "enhanced statistic" if mapping.correction == "tfce" else "statistic"
-    if mapping.correction == "cfwer":
-        rank, tested = mapping.cfwer_v, np.flatnonzero(mapping.mask_)
-        towards = np.abs(values) if len(signs) == 2 else signs[0] * values
-        voxel = int(tested[np.argsort(-towards[tested], kind="stable")[rank - 1]])
-        words = f"{_nth(rank)} largest {size}statistic"
-        rows = [_row(words, towards[voxel], mapping.p_values_, voxel, mapping.extrapolated_)]
-        return f"{words} of each permutation{turned}", rows, ""
-    rows = _peaks(values, mapping.mask_, signs, word, mapping.p_values_, mapping.extrapolated_)
-    return f"Largest {size}{word} of each permutation{turned}", rows, ""
-
-
-def _of_components(nbs):
-    """Quantity, observed values and note of a network-based statistic."""
-    if nbs.component_table_ is None:
-        signs = {"two-sided": (-1.0, 1.0), "greater": (1.0,), "less": (-1.0,)}[nbs.alternative]
-        everywhere = np.ones(len(nbs.t_), dtype=bool)
-        return (
-            f"Largest {'absolute ' if len(signs) == 2 else ''}enhanced t of each permutation",
-            _peaks(nbs.enhanced_, everywhere, signs, "enhanced t", nbs.p_values_, None),
-            "",
-        )
-    table = nbs.component_table_
-    sizes, words = (
-        (table["edges"], "edges") if nbs.method == "extent" else (table["intensity"], "sum of |t| beyond the threshold")
-    )
-    rows, note = _largest(sizes, table["p_value"], table["sign"], nbs.alpha, "component")
-    return f"Largest component of each permutation ({words})", rows, note
-
-
-def _peaks(values, tested, signs, word, p_values, extrapolated):
-    """The most extreme value on each side that was looked at, the smallest p-value first."""
-    rows = []
-    for sign in signs:
-        side = np.where(tested, sign * values, -np.inf)
-        peak = int(side.argmax())
-        if side[peak] > 0 or len(signs) == 1:
-            name = f"{'lowest' if sign < 0 else 'highest'} {word}"
-            rows.append(_row(name, side[peak], p_values, peak, extrapolated) | {"said": _short(sign * side[peak])})
-    return sorted(rows, key=lambda row: row["p_value"])
-
-
-def _row(name, value, p_values, place, extrapolated):
-    row = {"name": name, "value": float(value), "p_value": float(p_values[place])}
-    return row | ({"extrapolated": True} if extrapolated is not None and extrapolated[place] else {})
-
-
-def _largest(sizes, p_values, signs, alpha, word):
-    """The significant clusters, or the largest where there is none; numbered as in the table; and what is left out."""
-    order = np.argsort(-np.asarray(sizes, dtype=float), kind="stable")
-    if not len(order):
-        return [], f"observed: no {word}"
-    found = order[p_values[order] <= alpha]
-    shown = found[:_MOST] if len(found) else order[:1]
-    rows = [
-        {
-            "name": f"{word} {k + 1} ({'positive' if signs[k] > 0 else 'negative'})",
-            "value": float(sizes[k]),
-            "p_value": float(p_values[k]),
-        }
-        for k in shown
-    ]
-    left_out, significant = len(order) - len(shown), max(len(found) - len(shown), 0)
-    told = f"{significant} of them significant" if significant else "none significant"
-    return rows, f"{left_out} more {word}{'s' if left_out > 1 else ''}, {told}" if left_out else ""
-
-
-def _threshold(null, alpha):
-    """Value that must be exceeded for p at most `alpha`; infinite if no value can do it, which fit has warned of."""
-    from skfuse.permutation._map import null_threshold
-
-    return null_threshold(null, alpha) if np.floor(alpha * (len(null) + 1) + 1e-9) >= 1 else np.inf
-
-
 def _bins(values, logarithmic):
     """Edges of the histogram: whole numbers where there are few of them, otherwise at most 40 bins."""
     low, high = values.min(), values.max()
@@ -307,19 +239,3 @@ def _smallest(values):
     if (values == np.rint(values)).all():
         return 1.0
     return float(np.quantile(values[values > 0], 0.02, method="lower"))
-
-
-def digits(p):
-    """A p-value with three digits that matter, never with an exponent."""
-    return np.format_float_positional(p, precision=3, fractional=False, trim="-")
-
-
-def _nth(number):
-    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"
-
-
-def _short(value):
-    if np.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    return (f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")

@@ -76,7 +76,7 @@ class LesionResult:
     @property
     def least(self):
         """Subjects who must be lesioned, and spared, in a voxel that is tested; 0 for any number."""
-        from skfuse.lesions._patches import least_overlap
+        from skfuse.lesions import least_overlap
 
         smallest = self.mapping.min_overlap
         return 0 if smallest is None else least_overlap(smallest, len(self.masks.X))
@@ -196,10 +196,11 @@ def collect(
     ValueError
         If mapping, masks and score do not belong together.
     """
-    from skfuse.report._lesion_clusters import cluster_table, read_atlas
+    from skfuse.io import read_regions
+    from skfuse.report._lesion_clusters import cluster_table
 
     score, covariates = _fitting(mapping, masks, score, covariates)
-    regions = None if atlas is None else read_atlas(atlas, masks, labels)
+    regions = None if atlas is None else read_regions(atlas, masks, labels)
     found = LesionResult(
         mapping=mapping,
         masks=masks,

@@ -189,6 +189,9 @@ def null(found):
     if mapping.null_distribution_ is not None:
         least = text.p_said(1 / (1 + len(mapping.null_distribution_)))
         pairs += (("Smallest p-value that these permutations allow", least),)
+    if "p-values extrapolated" in facts:
+        extrapolated = f"{text.count(facts['p-values extrapolated'])} voxels, from a generalized Pareto tail"
+        pairs += (("Smaller p-values, extrapolated", extrapolated),)
     return Section("null", "Null distribution", (null_figure(found), Facts(pairs)), "Null distribution")
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from skfuse.plotting._style import interval, number, primary
 from skfuse.report import (
     _cohort_sections,
+    _difference_sections,
     _elsewhere_sections,
     _method_sections,
     _score_sections,
@@ -36,7 +37,8 @@ def document(found, *, title=None, findings=None):
         _cohort_sections.cohort,
         lambda found: _cohort_sections.leaks(found, findings),
         _score_sections.leaderboard,
-        _score_sections.differences,
+        _difference_sections.differences,
+        _difference_sections.against_volume,
         _score_sections.modalities,
         _score_sections.missing_at_test,
         _use_sections.calibration,

@@ -1,6 +1,7 @@
 """The document as HTML and as Markdown, through the templates of this package."""
 
 import re
+from functools import cache
 
 _SLUG = re.compile(r"[^a-z]+")
 
@@ -18,7 +19,9 @@ def to_markdown(document):
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
+@cache
 def _environment(*, autoescape):
+    """What fills in templates, which are compiled once."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -1,8 +1,8 @@
-"""Scores, paired differences, and which modality carries them."""
+"""Scores, and which modality carries them."""
 
 import numpy as np
 
-from skfuse.plotting import DifferenceDisplay, LeaderboardDisplay, ModalityDisplay
+from skfuse.plotting import LeaderboardDisplay, ModalityDisplay
 from skfuse.plotting._style import FAMILIES, interval, number, primary, ranking
 from skfuse.report._document import (
     Column,
@@ -11,7 +11,6 @@ from skfuse.report._document import (
     Paragraph,
     Section,
     Table,
-    p_value,
     percent,
     scored,
     several,
@@ -75,119 +74,6 @@ def _direction(found, score):
     from skfuse.evaluation.scores import SCORES
 
     return DIRECTION[SCORES[found.task][score]]
-
-
-def differences(found):
-    """Paired differences, with verdicts."""
-    table = found.tables["differences"]
-    if not len(table):
-        text = "No fusion strategy was compared with another strategy."
-        return Section("differences", "Did fusion help?", (Paragraph(text),), "Differences")
-    own = table[table["strategy"] == found.headline]
-    blocks = [
-        Paragraph(
-            "A gain is the difference on the same subjects and folds, positive where the strategy is better. "
-            "On all subjects it "
-            "mixes information with availability: fusion also serves who lacks the other's modality. Among "
-            "who have both, only "
-            "information is left."
-        ),
-        Paragraph(
-            f"Verdicts: no worthwhile gain where the interval lies inside the margin of ±{found.margin:g} "
-            f"{found.scoring}; helped or worse where it leaves out zero, where also Holm's p (against the reference, "
-            "all subjects) is at most .05 and, for helped, the strategy beats no predictor at all; inconclusive "
-            "otherwise, and always below 20 events. That is no evidence of absence."
-        ),
-    ]
-    if len(own):
-        first = own.iloc[0]
-        alt = (
-            f"Gains of {found.headline} over "
-            f"{several(own['versus'].nunique(), 'other strategy').replace('ys', 'ies')}. Over "
-            f"{first['versus']}, all subjects: "
-            f"{scored(first['gain'], first['lower'], first['upper'], sign=True)}, {first['verdict']}."
-        )
-        drawn = DifferenceDisplay.from_comparison(found)
-        blocks.append(picture("differences", f"Gains of {found.headline}", alt, drawn))
-        blocks.append(_differences(f"Gains of {found.headline}", found, own))
-    rest = table[table["strategy"] != found.headline]
-    folded = tuple(
-        _differences(f"Gains of {name}", found, rest[rest["strategy"] == name]) for name in rest["strategy"].unique()
-    )
-    if folded:
-        blocks.append(Fold(f"Gains of the other fusion strategies ({len(folded)})", folded))
-    blocks += _delong(found)
-    return Section("differences", "Did fusion help?", tuple(blocks), "Differences")
-
-
-def _differences(caption, found, table):
-    tested = bool(table["p"].notna().any())
-    skill = "skill_lower" in table and bool(table["skill_lower"].notna().any())
-    columns = [
-        Column("Over", "The other strategy.", "text"),
-        Column("Among", "All subjects, or those who have what both look at.", "text"),
-        Column("Subjects"),
-        Column(
-            "Events" if found.task == "classification" else "Tested",
-            "Of the smallest class." if found.task == "classification" else "",
-        ),
-        Column(f"Gain in {found.scoring}", "With its 95 % interval."),
-    ]
-    if tested:
-        columns.append(Column("p", "Of a gain of zero, two-sided; none under 20 events."))
-        columns.append(
-            Column("p, Holm", "Corrected over the declared family: every fusion over the reference, on all subjects.")
-        )
-    if skill:
-        columns.append(
-            Column("Skill, lower limit", "Of the gain over no predictor at all; “helped” asks that it is above zero.")
-        )
-    columns.append(Column("Verdict", "", "verdict"))
-    lines = []
-    for row in table.itertuples():
-        cells = [
-            row.versus,
-            row.subjects,
-            whole(row.n_subjects),
-            whole(row.n_events),
-            scored(row.gain, row.lower, row.upper, sign=True),
-        ]
-        cells += [p_value(row.p), p_value(row.p_holm)] if tested else []
-        cells += [number(row.skill_lower, sign=True)] if skill else []
-        lines.append(Line((*cells, row.verdict or "–"), "strong" if row.role == "reference" else ""))
-    return Table(caption, tuple(columns), tuple(lines), file="differences")
-
-
-def _delong(found):
-    table = found.tables["delong"]
-    if not len(table):
-        return []
-    lines = tuple(
-        Line(
-            (
-                row.strategy,
-                row.versus,
-                number(row.auc),
-                number(row.auc_versus),
-                scored(row.difference, row.lower, row.upper, sign=True),
-                p_value(row.p),
-            )
-        )
-        for row in table.itertuples()
-    )
-    columns = (
-        Column("Strategy", "", "text"),
-        Column("Over", "", "text"),
-        Column("AUC"),
-        Column("AUC of the other"),
-        Column("Difference", "With its 95 % interval."),
-        Column("p", "Two-sided, not corrected."),
-    )
-    text = (
-        "There is one fixed split, so that DeLong's test applies: both models are fixed, only the test "
-        "subjects are a sample."
-    )
-    return [Paragraph(text), Table("DeLong's test", columns, lines, file="delong")]
 
 
 def modalities(found):

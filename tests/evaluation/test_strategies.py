@@ -43,6 +43,8 @@ def test_networks_are_a_strategy_like_any_other():
     found = result.scores.query("strategy == 'SNF' and score == 'AUC'")["value"]
     assert len(found) == 3
     assert found.mean() > 0.6
+    judged = result.tables["differences"].query("in_family")
+    assert judged["strategy"].tolist() == ["SNF", "late-mean"]
 
 
 def test_kernels_are_strategies_that_differ_in_their_weights_alone():
@@ -94,7 +96,42 @@ def test_a_single_strategy_sees_its_own_modality_only(X):
     assert (model.predict_proba(changed) == model.predict_proba(cohort.X)).all()
 
 
-@pytest.mark.parametrize("name", ["late-fusion", "single:fmri", "late-mean:mri"])
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("base", ["late-stack", "concatenation", "concatenation-boosting", *COSTLY])
+def test_a_strategy_of_some_modalities_sees_no_other(base, task):
+    cohort = make_cohort(60, task="binary" if task == "classification" else task, random_state=0)
+    (model,) = make_strategies(cohort.X, task=task, names=[f"{base}:mri+clinical"]).values()
+    model.fit(cohort.X, cohort.y)
+    ask = model.predict_proba if task == "classification" else model.predict
+    other, known = cohort.X.copy(), cohort.X.copy()
+    other.loc[:, [c for c in other if c.startswith("pet__")]] = 7.0
+    known.loc[:, [c for c in other if c.startswith("mri__")]] *= -1.0
+    expected = ask(cohort.X)
+    np.testing.assert_allclose(ask(other), expected, rtol=1e-9)
+    assert not np.allclose(ask(known), expected) or base == "concatenation-boosting"  # no split below 40 subjects
+
+
+def test_all_modalities_by_name_are_the_strategy_itself(X):
+    cohort = make_cohort(60, missing=0.3, random_state=0)
+    for base in ("late-mean", "concatenation"):
+        names = [base, f"{base}:mri+pet+clinical"]
+        first, second = (made.fit(cohort.X, cohort.y) for made in make_strategies(X, names=names).values())
+        np.testing.assert_allclose(second.predict_proba(cohort.X), first.predict_proba(cohort.X), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "late-fusion",
+        "single:fmri",
+        "single:mri+pet",
+        "late-mean:mri",
+        "late-mean:mri+fmri",
+        "late-mean:mri+mri",
+        "prevalence:mri+pet",
+        "best-single:mri+pet",
+    ],
+)
 def test_an_unknown_strategy_is_named_with_those_that_exist(X, name):
     with pytest.raises(ValueError, match=r"There is no strategy .*Known are \['prevalence'"):
         make_strategies(X, names=[name])

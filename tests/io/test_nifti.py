@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from skfuse.io import CohortError, CohortWarning, LesionMasks, read_masks
+from skfuse.io import CohortError, CohortWarning, LesionMasks, mask_files, read_masks
 
 nibabel = pytest.importorskip("nibabel")
 IMAGES = runpy.run_path(str(Path(__file__).parent / "images.py"))
@@ -35,6 +35,19 @@ def test_rows_are_the_masks_and_columns_the_voxels_of_their_union(tmp_path, lesi
     assert np.array_equal(masks.affine, AFFINE)
     assert masks.voxel_volume_mm3 == 8.0
     assert np.array_equal(masks.volumes_mm3, 8.0 * lesions.sum(axis=(1, 2, 3)))
+
+
+def test_files_are_found_without_reading_and_read_in_any_order(tmp_path, lesions):
+    write_all(tmp_path, lesions)
+    files = mask_files(tmp_path)
+    assert list(files) == read_masks(tmp_path).ids.tolist()
+    chosen = ["sub-04", "sub-02"]
+    masks = read_masks([files[name] for name in chosen])
+    assert masks.ids.tolist() == chosen
+    assert np.array_equal(masks.X, lesions[[3, 1]][:, masks.mask])
+    assert list(mask_files(tmp_path, "sub-0[13]*", ids=lambda path: path.name[4:6])) == ["01", "03"]
+    with pytest.raises(CohortError, match=r"1 id of subjects stand for more than one mask: all"):
+        mask_files(tmp_path, ids=lambda path: "all")
 
 
 @pytest.mark.parametrize("n_jobs", [1, 3])

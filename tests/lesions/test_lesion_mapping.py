@@ -248,6 +248,26 @@ def test_choices_that_do_not_fit_say_what_to_do(options, message):
 
 
 @pytest.mark.parametrize(
+    ("options", "data", "message"),
+    [
+        ({"statistic": "welch"}, {}, r"has no covariates, so that volume='covariate' cannot be"),
+        (
+            {"statistic": "welch", "volume": "none"},
+            {"covariates": np.ones((9, 1))},
+            r"statistic='welch' has no covariates",
+        ),
+        ({"n_permutations": 0}, {}, r"Take 1000 or more, or correction='fdr' or 'bonferroni'"),
+        ({"alpha": 2.0}, {}, r"The 'alpha' parameter of LesionSymptomMapping must be"),
+        ({}, {"y": np.ones(9)}, r"The score is 1 for all 9 subjects"),
+    ],
+)
+def test_choices_are_checked_before_there_are_masks(options, data, message):
+    with pytest.raises(ValueError, match=message):
+        LesionSymptomMapping(**options).check_choices(**data)
+    LesionSymptomMapping().check_choices(np.arange(9.0), np.ones((9, 1)))
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"y": np.ones(60)}, r"The score is 1 for all 60 subjects"),

@@ -15,9 +15,8 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from skfuse.lesions import EmptyMaskWarning, UniquePatches
 from skfuse.lesions import _columns as columns
-from skfuse.lesions._columns import pack_columns, unique_columns, unpack_words
+from skfuse.lesions._columns import PackedColumns, pack_columns, unique_columns
 from skfuse.lesions._masks import wrong_rows
-from skfuse.lesions._patches import least_overlap, overlap_mask
 
 CONTAINERS = {
     "bool": lambda X: X.astype(bool),
@@ -88,7 +87,7 @@ def test_packed_bits_come_back():
         for container in (np.asarray, np.asfortranarray, sparse.csr_array, sparse.csc_array):
             words = pack_columns(container(X))
             assert words.shape == (37, -(-n_rows // 64))
-            np.testing.assert_array_equal(unpack_words(words, n_rows).T, X)
+            np.testing.assert_array_equal(PackedColumns(words, n_rows)[:, :], X)
     assert pack_columns(np.array([[0, 2]])) is None
     assert pack_columns(sparse.csr_array([[0.0, 0.5]])) is None
 
@@ -189,19 +188,6 @@ def test_training_values_that_are_not_binary_are_exact():
         np.testing.assert_array_equal(out, X[:, patches.first_voxels_])
         back = patches.inverse_transform(out)
         np.testing.assert_array_equal(back, X)
-
-
-@pytest.mark.parametrize("share", [0.05, 0.1, 0.25, 0.3, 0.5])
-@pytest.mark.parametrize("n", [7, 10, 30, 131])
-def test_a_share_is_lesymaps_range_of_the_mean(share, n):
-    X = (np.arange(n)[:, None] < np.arange(n + 1)).astype(np.uint8)  # column k: k lesioned subjects
-    expected = (np.arange(n + 1) >= share * n - 1e-9) & (np.arange(n + 1) <= n - share * n + 1e-9)
-    if not expected.any():  # half of an odd number
-        with pytest.raises(ValueError, match="leaves none"):
-            overlap_mask(X, share)
-        return
-    np.testing.assert_array_equal(overlap_mask(X, share), expected)
-    np.testing.assert_array_equal(overlap_mask(sparse.csr_array(X), least_overlap(share, n)), expected)
 
 
 def test_names_and_data_frames():

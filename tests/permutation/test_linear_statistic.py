@@ -108,7 +108,6 @@ def test_ranked_extremes_count_voxels_not_patches(rank, absolute, weighted, seed
     values = rng.integers(-9, 10, size=(3, 25)).astype(np.float32)  # with ties
     sizes = rng.integers(1, 5, size=25) if weighted else np.full(25, 2)
     tracker = RankedExtremes(rank, sizes, absolute)
-    tracker.expect(values.T[::2])
     for part in (slice(0, 11), slice(11, 25)):
         tracker.add(values.T[part], part)
     voxels = np.sort(np.repeat(np.abs(values) if absolute else values, sizes, axis=1), axis=1)
@@ -125,7 +124,8 @@ def test_extremes_by_rank_do_not_depend_on_how_columns_are_cut(monkeypatch):
     whole = statistic.extremes(draws, rank=9)
     monkeypatch.setattr("skfuse.permutation._linear._PRODUCT_BYTES", 8000)
     monkeypatch.setattr("skfuse.permutation._linear._DRAWS", 7)
-    monkeypatch.setattr("skfuse.permutation._ranked._CANDIDATES", 50)
+    monkeypatch.setattr("skfuse.permutation._ranked._room", lambda rank: rank + 1)
+    monkeypatch.setattr("skfuse.permutation._ranked._KEPT_BYTES", 1)
     np.testing.assert_allclose(statistic.extremes(draws, rank=9), whole, rtol=1e-6)
 
 

@@ -1,8 +1,9 @@
 """The figure of the components of a network-based statistic."""
 
+import runpy
 import sys
+from pathlib import Path
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from skfuse.plotting._component_network import _COMPONENT_COLORS
 from skfuse.plotting._ring import spread_angles
 from skfuse.plotting._style import COLORS, MUTED
 
+DRAWING = runpy.run_path(str(Path(__file__).parent / "drawing.py"))
+drawn, matplotlib_settings, texts = (DRAWING[name] for name in ("drawn", "matplotlib_settings", "texts"))
 N_NODES = 12
 ROWS, COLUMNS = np.triu_indices(N_NODES, 1)
 NAMES = [f"region {letter}" for letter in "abcdefghijkl"]
@@ -41,22 +44,6 @@ def nbs(cohort):
 def coordinates():
     half = np.random.default_rng(1).uniform((-60, -80, -20), (-10, 50, 60), size=(N_NODES // 2, 3))
     return np.concatenate([half, half * [-1, 1, 1]])
-
-
-def drawn(display, width=7.0):
-    figure = Figure(figsize=display.figsize(width), layout="constrained")
-    display.plot(ax=figure.subplots())
-    figure.draw_without_rendering()  # lays it out
-    return display
-
-
-def matplotlib_settings():
-    """Settings of matplotlib; nilearn spells the name of the backend in small letters."""
-    return dict(mpl.rcParams) | {"backend": mpl.rcParams["backend"].lower()}
-
-
-def texts(ax):
-    return " ".join(text.get_text() for text in ax.texts)
 
 
 @pytest.mark.parametrize(("width", "brain"), [(7.0, False), (3.5, False), (3.5, True)])

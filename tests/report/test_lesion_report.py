@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from skfuse.io import CohortError, LesionMasks
+from skfuse.io import LesionMasks
 from skfuse.lesions import LesionSymptomMapping
 from skfuse.report import ReportError, _lesion_sections, write_lesion_report
 from skfuse.report._document import Paragraph
-from skfuse.report._lesion_clusters import cluster_table, read_atlas
+from skfuse.report._lesion_clusters import cluster_table
 from skfuse.report._lesion_result import NO_MASK, NO_ROW, collect
 from skfuse.report._lesion_text import p_said, volume
 
@@ -83,9 +83,15 @@ def written(tmp_path_factory):
 
 @pytest.fixture
 def undrawn(monkeypatch):
-    """Pages without brains, which take a second each to draw."""
+    """Pages without figures, which take most of a second each to draw; words in place of one are written."""
     for name in ("map_figure", "overlap_figure"):
         monkeypatch.setattr(_lesion_sections, name, lambda found: Paragraph("not drawn here"))
+    in_words = _lesion_sections.null_figure
+
+    def null_figure(found):
+        return in_words(found) if found.mapping.null_distribution_ is None else Paragraph("not drawn here")
+
+    monkeypatch.setattr(_lesion_sections, "null_figure", null_figure)
 
 
 @given(seed=st.integers(0, 10_000), share=st.floats(0.05, 0.9))
@@ -250,36 +256,6 @@ def test_what_does_not_belong_together_is_refused(written, masks, score, more, m
         collect(written[0], masks, score, **(DEFAULTS | more))
 
 
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (np.full(SHAPE, 1.5), r"1\.5, which is no label of a region"),
-        (np.full(SHAPE, -1.0), r"-1, which is no label of a region"),
-        (np.ones((*SHAPE, 2)), r"has 2 volumes; an atlas of labels has one"),
-        (np.ones((2, 2, 2)), r"another grid"),
-    ],
-)
-def test_what_is_no_atlas(tmp_path, data, message):
-    nibabel.Nifti1Image(data.astype(np.float32), AFFINE).to_filename(tmp_path / "atlas.nii")
-    with pytest.raises(CohortError, match=message):
-        read_atlas(tmp_path / "atlas.nii", make_masks())
-
-
-def test_names_of_regions(tmp_path):
-    data = np.zeros(SHAPE, dtype=np.int16)
-    data[2:], data[4:] = 7, 12
-    nibabel.Nifti1Image(data, AFFINE).to_filename(tmp_path / "atlas.nii")
-    masks = make_masks()
-    numbers = data[masks.mask]
-    assert read_atlas(tmp_path / "atlas.nii", masks).tolist() == [str(one) if one else "" for one in numbers]
-    (tmp_path / "names.tsv").write_text("index\tcolor\tname\n7\tred\tinsula\n12\tblue\tputamen\n")
-    named = read_atlas(tmp_path / "atlas.nii", masks, tmp_path / "names.tsv")
-    assert named.tolist() == [{0: "", 7: "insula", 12: "putamen"}[one] for one in numbers]
-    (tmp_path / "short.csv").write_text("index,name\n7,insula\n")
-    with pytest.raises(CohortError, match=r"no name in 'name' for 1 labels of the atlas: 12"):
-        read_atlas(tmp_path / "atlas.nii", masks, tmp_path / "short.csv")
-
-
 KILLED = """
 import os, signal, sys
 import numpy as np
@@ -342,6 +318,7 @@ def test_the_page_in_a_browser(written, tmp_path):
             assert browser.evaluate(looks["CONTRAST"])["seen"] == []
             figures = browser.evaluate(looks["FIGURES"])
             assert len(figures) == 3
+            assert [one["outside"] for one in figures] == [[], [], []]
             assert re.search(r"Where lesions go with “fluency”", figures[0]["alt"])
     finally:
         browser.close()

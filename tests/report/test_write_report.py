@@ -148,6 +148,27 @@ def test_order_of_the_sections(undrawn):
     assert names == [*first, *then, "intervals", "notes", "warnings", "tripod", "provenance"]
 
 
+def test_volume_has_a_section_where_it_is_a_modality(undrawn):
+    found = made_comparison(names=("volume", "lesion", "network"))
+    rows = found.tables["differences"]
+    rows.loc[rows["versus"] == "single:volume", "role"] = "volume"
+    found.tables["against_volume"] = rows[rows["versus"] == "single:volume"].reset_index(drop=True)
+    page = document(found)
+    names = [section.name for section in page.sections]
+    assert names[names.index("differences") + 1] == "volume"
+    section = page.sections[names.index("volume")]
+    (table,) = (block for block in section.blocks if getattr(block, "caption", "") == "Gains over volume alone")
+    assert [line.cells[0] for line in table.lines] == [
+        name for name in ("concatenation", "late-mean", "late-stack") for _ in range(2)
+    ]
+    assert table.file == "against_volume"
+    own = found.tables["against_volume"].query("strategy == 'late-stack' and subjects == 'all'").iloc[0]
+    assert f"late-stack over volume alone: +{own['gain']:.3f}" in section.blocks[0].text
+    assert section.blocks[0].text.endswith(f"{own['verdict']}.")
+    assert "against the reference or volume alone" in str(page.sections[names.index("differences")].blocks[1])
+    assert page.lead[1].startswith("Against volume alone, which reached AUC")
+
+
 def test_tables_and_json_are_read_back(written):
     found, folder = written
     for name, table in found.tables.items():

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from skfuse.evaluation.strategies import FUSIONS
 from skfuse.permutation import adjust_p_values
 
 COLUMNS = [
@@ -27,24 +28,47 @@ FEWEST_EVENTS = 20
 VERDICTS = ("helped", "worse", "no worthwhile gain", "inconclusive")
 #: The strategy without predictors: who does not beat it has shown no skill.
 BASELINE = "prevalence"
+#: Roles of opponents against which all fusion strategies are a declared family of tests.
+_FAMILIES = ("reference", "volume")
 
 
-def differences(held, strategies, reference, score, margin):
+def differences(held, strategies, reference, score, margin, volume=None):
     """One row per fusion strategy, other strategy, and set of subjects.
 
     The declared family of tests, over which Holm's correction goes, is every fusion strategy against the reference on
-    all subjects.
+    all subjects. With `volume`, the strategy of volume alone, every fusion strategy against that is a second one.
     """
     rows = []
     for name, about in strategies.items():
-        if about["family"] not in ("early", "late", "own") or name == reference:
+        if about["family"] not in FUSIONS or name == reference:
             continue
-        for versus, role in _opponents(name, strategies, reference):
+        for versus, role in _opponents(name, strategies, reference, volume):
             for subjects in ("all", "both"):
                 rows.append(_row(held, name, versus, role, subjects, score))
     table = pd.DataFrame(rows, columns=COLUMNS)
-    family = table["in_family"].astype(bool)
-    table.loc[family, "p_holm"] = adjust_p_values(table.loc[family, "p"].to_numpy(float), method="holm")
+    for role in _FAMILIES:
+        family = table["in_family"].astype(bool) & (table["role"] == role)
+        table.loc[family, "p_holm"] = adjust_p_values(table.loc[family, "p"].to_numpy(float), method="holm")
+    return _with_verdicts(table, margin)
+
+
+def against(versus, held, strategies, table, score, margin):
+    """All strategies against one, two rows each: those of `table`, and of the strategies that it does not compare.
+
+    These are the single modalities and a reference that fuses; their rows are descriptive.
+    """
+    known = table[table["versus"] == versus]
+    rows = []
+    for name, about in strategies.items():
+        if about["family"] != "baseline" and name != versus and name not in set(known["strategy"]):
+            rows += [_row(held, name, versus, about["family"], subjects, score) for subjects in ("all", "both")]
+    others = _with_verdicts(pd.DataFrame(rows, columns=COLUMNS), margin)
+    both = pd.concat([part for part in (known, others) if len(part)] or [others])
+    order = {name: place for place, name in enumerate(strategies)}
+    return both.sort_values("strategy", key=lambda names: names.map(order), kind="stable", ignore_index=True)
+
+
+def _with_verdicts(table, margin):
     table["verdict"] = [verdict(row, margin) for row in table.itertuples()]
     return table.astype({"in_family": bool, "p_holm": float})
 
@@ -70,9 +94,11 @@ def verdict(row, margin):
     return "worse"
 
 
-def _opponents(name, strategies, reference):
-    """The reference first, then each fixed single, then the other strategies that are hard to beat."""
+def _opponents(name, strategies, reference, volume):
+    """The reference first, then volume alone, each fixed single, and the other strategies that are hard to beat."""
     opponents = {reference: "reference"}
+    if volume is not None:
+        opponents.setdefault(volume, "volume")
     for other, about in strategies.items():
         if about["family"] == "single":
             opponents.setdefault(other, "single")
@@ -93,7 +119,7 @@ def _row(held, name, versus, role, subjects, score):
     found = held.gain(score, name, versus, keep=keep)
     events = held.n_events(tested)
     p = found.p if events >= FEWEST_EVENTS else np.nan
-    family = role == "reference" and subjects == "all"
+    family = role in _FAMILIES and subjects == "all"
     where = (name, versus, role, subjects, score, len(tested), events)
     # A constant has no correlation to be compared with: no skill is r = 0.
     skill = (
