@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from skfuse.lesions._columns import PackedColumns, ScaledColumns
+from skfuse.lesions._packed_columns import PackedColumns, ScaledColumns
 from skfuse.permutation import LinearStatistic
 
 LINEAR = ("t", "regression")

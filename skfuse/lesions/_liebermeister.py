@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import gammaln, log_ndtr, ndtri_exp
 
 from skfuse._chunks import chunks
-from skfuse.lesions._columns import PackedColumns
+from skfuse.lesions._packed_columns import PackedColumns
 from skfuse.lesions._two_sample import DRAWS, TwoSampleStatistic, check_alternative, one_or_two_sided
 
 

@@ -17,10 +17,11 @@ from skfuse.lesions._choices import (
     volume_correlation,
     warn_of_volume,
 )
-from skfuse.lesions._columns import columns_as_bits, find_patches
+from skfuse.lesions._columns import find_patches
 from skfuse.lesions._load_line import line_through_load
 from skfuse.lesions._masks import lesion_sizes, validate_masks, warn_of_empty, warn_of_few, weighted_sums
 from skfuse.lesions._overlap import tested_voxels
+from skfuse.lesions._packed_columns import columns_as_bits
 from skfuse.lesions._report import describe
 from skfuse.lesions._scores import check_covariates, check_score
 from skfuse.permutation import NeighborGraph, draw_permutations, infer_map

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skfuse._chunks import chunks
 from skfuse._validation import Interval, StrOptions, _fit_context
 from skfuse.lesions._choices import VOLUMES
-from skfuse.lesions._columns import columns_as_bits, find_patches
+from skfuse.lesions._columns import find_patches
 from skfuse.lesions._kernel_map import (
     SCALE_DRAWS,
     DualStatistic,
@@ -25,6 +25,7 @@ from skfuse.lesions._kernel_map import (
 )
 from skfuse.lesions._masks import lesion_sizes
 from skfuse.lesions._multivariate import LesionModel, VolumeDesign, dense, unit_target, warn_of_nothing_left
+from skfuse.lesions._packed_columns import columns_as_bits
 from skfuse.permutation import draw_permutations
 
 _CHUNK_BYTES = 2**24  # of new lesions in float64

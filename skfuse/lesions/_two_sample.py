@@ -3,7 +3,8 @@
 import numpy as np
 
 from skfuse._chunks import chunks
-from skfuse.lesions._columns import PackedColumns, is_binary
+from skfuse.lesions._columns import is_binary
+from skfuse.lesions._packed_columns import PackedColumns
 from skfuse.permutation import MapStatistic
 from skfuse.permutation._ranked import RankedExtremes, draws_at_a_time
 

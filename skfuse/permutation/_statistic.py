@@ -12,7 +12,7 @@ class MapStatistic:
 
     A subclass learns in its constructor whatever no permutation changes, and gives `n_columns`, :meth:`observed` and
     :meth:`permuted`; :meth:`extremes` may be given a faster way that never holds whole maps. Large values speak for a
-    positive relation, values far below 0 for a negative one.
+    positive relation, values far below 0 for a negative one. Where whole maps are needed, `n_maps` are made at a time.
 
     Examples
     --------

@@ -15,8 +15,9 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from skfuse.lesions import EmptyMaskWarning, UniquePatches
 from skfuse.lesions import _columns as columns
-from skfuse.lesions._columns import PackedColumns, pack_columns, unique_columns
+from skfuse.lesions._columns import find_patches, pack_columns, unique_columns
 from skfuse.lesions._masks import wrong_rows
+from skfuse.lesions._packed_columns import PackedColumns, ScaledColumns, columns_as_bits
 
 CONTAINERS = {
     "bool": lambda X: X.astype(bool),
@@ -259,3 +260,45 @@ def test_scikit_learn_checks():
         warnings.simplefilter("ignore")  # sparse samples without a value; a check of the array API that needs a flag
         check_estimator(UniquePatches())
         check_estimator(UniquePatches(weight=None))
+
+
+def test_columns_as_bits_are_those_of_the_matrix():
+    rng = np.random.default_rng(5)
+    places = rng.permutation(50)[:30]
+    for n_rows in (5, 64, 131):
+        X = rng.integers(2, size=(n_rows, 50), dtype=np.uint8)
+        for container in (np.asarray, np.asfortranarray, sparse.csr_array):
+            packed = columns_as_bits(container(X), places)
+            assert isinstance(packed, PackedColumns)
+            np.testing.assert_array_equal(packed[:, 3:20], X[:, places[3:20]])
+            np.testing.assert_array_equal(packed[:, [4, 9]], X[:, places[[4, 9]]])
+    assert isinstance(columns_as_bits(X / 2, places), np.ndarray)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_sums", [1, 4, 7])
+def test_weighted_sums_of_bits_are_a_product(dtype, n_sums):
+    rng = np.random.default_rng(6)
+    for n_rows in (1, 8, 131):
+        X, weights = rng.integers(2, size=(n_rows, 40)), rng.normal(size=(n_rows, n_sums)).astype(dtype)
+        packed, divisors = PackedColumns(pack_columns(X), n_rows), rng.integers(1, 9, size=n_rows)
+        sums = packed.weighted_sums(weights)
+        assert sums.dtype == dtype
+        tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-12}
+        np.testing.assert_allclose(sums, weights.T @ X, **tolerance)
+        scaled = ScaledColumns(packed, divisors)
+        np.testing.assert_allclose(scaled[:, :], X / divisors[:, None], rtol=1e-6)
+        np.testing.assert_allclose(scaled.weighted_sums(weights), weights.T @ (X / divisors[:, None]), **tolerance)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("scale", [1, 0.5], ids=["bits", "values"])
+def test_patches_of_a_mask_are_those_of_its_columns(container, scale):
+    rng = np.random.default_rng(7)
+    X, mask = scale * rng.integers(2, size=(4, 80)), rng.random(80) < 0.6
+    first, of_voxel, sizes = find_patches(container(X), mask)
+    expected = unique_columns(X[:, mask])
+    np.testing.assert_array_equal(first, np.flatnonzero(mask)[expected.first])
+    np.testing.assert_array_equal(of_voxel[mask], expected.inverse)
+    assert (of_voxel[~mask] == -1).all()
+    np.testing.assert_array_equal(sizes, expected.sizes)

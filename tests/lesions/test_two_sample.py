@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import brunnermunzel, ttest_ind
 
 from skfuse.lesions import BrunnerMunzelStatistic, LiebermeisterStatistic, PearsonChi2Statistic, WelchStatistic
+from skfuse.lesions._columns import pack_columns
+from skfuse.lesions._packed_columns import PackedColumns
 from skfuse.permutation import draw_permutations
 
 CASES = [
@@ -144,6 +146,7 @@ def test_how_the_work_is_shared_out_changes_nothing(statistic, kind, monkeypatch
     ours = statistic(X, make_score(kind))
     whole = ours.extremes(draws, rank=3)
     monkeypatch.setattr("skfuse.lesions._two_sample._CHUNK_BYTES", 8 * 30 * 17)
+    monkeypatch.setattr("skfuse.permutation._ranked._KEPT_BYTES", 1)
     monkeypatch.setattr("skfuse.lesions._two_sample.DRAWS", 7)
     monkeypatch.setattr("skfuse.lesions._liebermeister.DRAWS", 7)
     # A product of matrices may round the last bit otherwise when it is cut otherwise.
@@ -237,6 +240,19 @@ def test_any_type_of_lesions_gives_the_same(statistic, kind, kind_of_lesions):
     ours = statistic(np.asfortranarray(X.astype(kind_of_lesions)), y)
     np.testing.assert_array_equal(ours.observed(), statistic(X, y).observed())
     np.testing.assert_array_equal(ours.extremes(draws), statistic(X, y).extremes(draws))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("statistic", "kind"), CASES)
+def test_lesions_as_bits_give_the_same(statistic, kind, dtype):
+    X, y, draws = make_lesions(n_columns=300), make_score(kind), draws_with_identity()
+    ours, packed = statistic(X, y, dtype=dtype), statistic(PackedColumns(pack_columns(X), len(X)), y, dtype=dtype)
+    np.testing.assert_array_equal(packed.observed(), ours.observed())
+    scale = 1e-5 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(packed.permuted(draws), ours.permuted(draws), rtol=scale, atol=scale)
+    assert packed.permuted(draws).dtype == dtype
+    for rank in (1, 20):
+        np.testing.assert_array_equal(packed.extremes(draws, rank=rank), ours.extremes(draws, rank=rank))
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,30 @@ def test_clusters_and_tfce_are_compared_with_their_largest(draws):
     np.testing.assert_array_equal(np.abs(enhanced.enhanced) > enhanced.threshold, significant.ravel())
 
 
+@pytest.mark.parametrize("alternative", ["two-sided", "less"])
+@pytest.mark.parametrize("correction", ["cluster", "tfce"])
+def test_patches_of_places_change_nothing(draws, correction, alternative):
+    rng = np.random.default_rng(2)
+    inverse = np.unique(rng.integers(0, 30, size=60), return_inverse=True)[1]
+    columns, y = rng.normal(size=(N, inverse.max() + 1)), rng.normal(size=N)
+    graph = NeighborGraph.from_mask(np.ones((6, 10), dtype=bool), connectivity=4)
+    options = {"correction": correction, "alternative": alternative, "cluster_threshold": 0.7}
+    whole = infer_map(LinearStatistic(columns[:, inverse], y, dtype="float64"), draws, graph=graph, **options)
+    for given in (graph, graph.merge(inverse)):
+        statistic = LinearStatistic(columns, y, dtype="float64")
+        found = infer_map(statistic, draws, graph=given, inverse=inverse, **options)
+        np.testing.assert_allclose(found.null, whole.null, rtol=1e-9)
+        np.testing.assert_allclose(found.observed, whole.observed, rtol=1e-9)
+        np.testing.assert_allclose(found.p_values, whole.p_values)
+        if correction == "tfce":
+            np.testing.assert_allclose(found.enhanced, whole.enhanced, rtol=1e-9)
+            continue
+        assert len(found.clusters.extents) > 1
+        for name in ("labels", "signs", "extents", "peaks"):
+            np.testing.assert_array_equal(getattr(found.clusters, name), getattr(whole.clusters, name))
+        np.testing.assert_allclose(found.clusters.masses, whole.clusters.masses, rtol=1e-9)
+
+
 def test_the_share_of_maps_with_a_false_finding_is_the_level():
     rng = np.random.default_rng(0)
     columns, covariate = rng.normal(size=(30, 200)), rng.normal(size=30)

@@ -129,6 +129,28 @@ def test_extremes_by_rank_do_not_depend_on_how_columns_are_cut(monkeypatch):
     np.testing.assert_allclose(statistic.extremes(draws, rank=9), whole, rtol=1e-6)
 
 
+class Sums(np.ndarray):
+    """Columns that sum up by themselves, as lesions do that are kept as bits."""
+
+    def weighted_sums(self, weights):
+        return np.asarray(weights.T @ np.asarray(self, dtype=weights.dtype))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("permuted", SIDES)
+def test_columns_that_sum_by_themselves_give_the_same_maps(scheme, permuted):
+    columns, y, covariates = data()
+    columns[:, 1] = 2.0
+    draws = draw_permutations(len(y), 9, random_state=0)
+    for Z in (None, covariates):
+        maps = [
+            LinearStatistic(X, y, Z, scheme=scheme, permuted=permuted, dtype="float64").permuted(draws)
+            for X in (columns, columns.view(Sums))
+        ]
+        np.testing.assert_allclose(maps[1], maps[0], rtol=1e-9, atol=1e-9)
+        assert (maps[1][:, 1] == 0).all()
+
+
 def test_columns_that_covariates_explain_are_never_extreme():
     columns, y, covariates = data()
     columns = np.column_stack([columns, covariates @ [1.0, 2.0] + 3.0, np.full(len(y), 4.0)])
