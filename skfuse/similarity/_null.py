@@ -258,7 +258,12 @@ def network_modularity(network, n_clusters=range(2, 9)):
     if not candidates:
         return 0.0
     _, coordinates = spectral_coordinates(network, max(candidates) - 1)
-    return max(_modularity(network, partition(coordinates, k)) for k in candidates)
+    numbers = [k for k in candidates if _distinct(coordinates[:, : k - 1]) >= k]  # no more clusters than places
+    return max((_modularity(network, partition(coordinates, k)) for k in numbers), default=0.0)
+
+
+def _distinct(points):
+    return len(np.unique(np.round(points, 9), axis=0))
 
 
 def _modularity(network, labels):

@@ -181,6 +181,7 @@ ENTRIES = {
             {"volume": "dtlvc"},
         ),
         maps=("coef_",),
+        undrawn={"tol": 1e-10},  # the optimum itself: the way to it follows the order
         without=ONE_PASS,
         warns=(EmptyMaskWarning, FewSubjectsWarning, VolumeConfoundWarning),
     ),

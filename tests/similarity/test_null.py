@@ -310,6 +310,13 @@ def test_modularity_is_that_of_networkx():
     assert network_modularity(np.eye(6)) == 0.0
 
 
+def test_modularity_where_subjects_are_alike():
+    """Pairs of the same subject: more clusters than pairs are not wanted, and nothing is warned of."""
+    for n_pairs in range(3, 9):
+        pairs = np.kron(np.eye(n_pairs), np.ones((2, 2))) + 1e-6
+        assert network_modularity(pairs) == pytest.approx(1.0 - 1.0 / n_pairs, abs=1e-4)
+
+
 # Words and refusals ----------------------------------------------------------------------------------------------
 
 
